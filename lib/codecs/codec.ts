@@ -1,0 +1,41 @@
+/**
+ * Values to bytes and back. A codec may keep state per segment (object shapes): the writer asks for one encoder for
+ * each segment it fills, a reader for one decoder for each segment it reads, and what a reader must know before it can
+ * decode travels in dictionary frames of that same segment.
+ */
+export interface Codec<T = unknown> {
+  /** 1 to 31 characters of a-z, 0-9 and '-'; stands in each segment header. */
+  readonly name: string
+  encoder(): Encoder<T>
+  decoder(): Decoder<T>
+}
+
+export interface Encoder<T> {
+  /**
+   * The bytes of a value, valid until the next `encode` of any encoder (they may lie in a shared buffer). Whatever it
+   * throws, the encoder is as before the call.
+   */
+  encode(value: T): Uint8Array
+  /**
+   * Payloads of the dictionary frames that must stand before the record of the last `encode`, undefined when there are
+   * none (nearly always). Each is handed out once; the caller keeps it until it is written.
+   */
+  takeDefinitions(): readonly Uint8Array[] | undefined
+  /** Whether the last `encode` was written without definitions (the frame's flag `plain`). */
+  readonly plain: boolean
+}
+
+export interface Decoder<T> {
+  /** Takes the payload of a dictionary frame; a later one for the same id replaces the earlier. */
+  define(definition: Uint8Array): void
+  /** Decodes `source[start…end)`; the value never aliases `source`. Throws whatever it likes: the caller wraps it. */
+  decode(source: Uint8Array, start: number, end: number, plain: boolean): T
+}
+
+/** What a user writes for a codec of his own: stateless, one call each way. */
+export interface SimpleCodec<T> {
+  readonly name: string
+  encode(value: T): Uint8Array
+  /** `bytes` is a copy that the codec may keep. */
+  decode(bytes: Uint8Array): T
+}

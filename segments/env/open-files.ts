@@ -1,0 +1,84 @@
+import type { Access, Call, Handle, ResultOf } from './environment.ts'
+import { systemError } from './system-error.ts'
+import { errorForOpening, type FileNode, type FileTree } from './tree.ts'
+
+export interface OpenFile {
+  readonly file: FileNode
+  readonly access: Access
+  readonly durable: boolean
+}
+
+/** The open files of one process over a tree: performs calls. */
+export class OpenFiles {
+  readonly #tree: FileTree
+  /** By handle; a number is given out again after `close`, the lowest first as POSIX wants, so misuse is seen. */
+  readonly #open: (OpenFile | undefined)[] = [undefined, undefined, undefined]
+
+  constructor(tree: FileTree) {
+    this.#tree = tree
+  }
+
+  perform<C extends Call>(call: C): ResultOf<C> {
+    return this.#perform(call) as ResultOf<C>
+  }
+
+  get(handle: Handle, syscall: string): OpenFile {
+    const open = this.#open[handle]
+    if (!open) throw systemError('EBADF', syscall)
+    return open
+  }
+
+  #perform(call: Call): unknown {
+    const tree = this.#tree
+    switch (call.do) {
+      case 'open':
+        return this.#openFile(call.path, call.access, call.durable ?? false)
+      case 'read': {
+        const { file } = this.get(call.handle, 'read')
+        return tree.read(file, call.position, call.into.subarray(call.start, call.start + call.length))
+      }
+      case 'write': {
+        const { file, access, durable } = this.get(call.handle, 'write')
+        if (access === 'read') throw systemError('EBADF', 'write')
+        return tree.write(file, call.position, call.from.subarray(call.start, call.start + call.length), durable)
+      }
+      case 'sync':
+        return tree.sync(this.get(call.handle, 'fdatasync').file)
+      case 'truncate': {
+        const { file, access } = this.get(call.handle, 'ftruncate')
+        if (access === 'read' || call.size < 0) throw systemError('EINVAL', 'ftruncate')
+        return tree.resize(file, call.size)
+      }
+      case 'size':
+        return this.get(call.handle, 'fstat').file.size
+      case 'close':
+        this.get(call.handle, 'close')
+        this.#open[call.handle] = undefined
+        return undefined
+      case 'rename':
+        return tree.rename(call.from, call.to)
+      case 'link':
+        return tree.link(call.from, call.to)
+      case 'unlink':
+        return tree.unlink(call.path)
+      case 'makeDirectory':
+        return tree.createDirectory(call.path)
+      case 'list':
+        return tree.list(call.path)
+      case 'stat':
+        return tree.status(call.path)
+      case 'syncDirectory':
+        return tree.sync(tree.directory(call.path, 'fsync'))
+    }
+  }
+
+  #openFile(path: string, access: Access, durable: boolean): number {
+    const file = access === 'create' ? this.#tree.createFile(path) : this.#tree.existing(path, 'open')
+    if (file.kind !== 'file') throw errorForOpening(file, path)
+    // 0, 1 and 2 are never ours; a handle of 0 would hide a forgotten one.
+    let handle = 3
+    while (this.#open[handle]) handle++
+    this.#open[handle] = { file, access, durable }
+    return handle
+  }
+}

@@ -1,0 +1,31 @@
+import type { Listener, SocketProbe } from './environment.ts'
+import type { FileTree, TreeNode } from './tree.ts'
+
+/** Lock sockets in a tree in memory: a name, and whether somebody listens behind it. */
+
+export function listenInTree(tree: FileTree, path: string): Listener {
+  const socket = tree.createOther(path, 'socket', 'EADDRINUSE')
+  socket.listening = true
+  return {
+    close: () => {
+      if (!socket.listening) return
+      socket.listening = false
+      if (nodeAt(tree, path) === socket) tree.unlink(path)
+    },
+  }
+}
+
+export function probeInTree(tree: FileTree, path: string): SocketProbe {
+  const node = nodeAt(tree, path)
+  if (node === 'unknown') return 'unknown'
+  if (!node) return 'absent'
+  return node.kind === 'other' && node.listening ? 'alive' : 'dead'
+}
+
+function nodeAt(tree: FileTree, path: string): TreeNode | undefined | 'unknown' {
+  try {
+    return tree.find(path, 'connect')
+  } catch (error) {
+    return (error as { code?: string }).code === 'ENOENT' ? undefined : 'unknown'
+  }
+}

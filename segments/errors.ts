@@ -1,0 +1,85 @@
+import type { SystemError } from './env/environment.ts'
+
+/** What to do for each code stands in `docs/errors.md`. Users match on `code`, never on the message. */
+export type ErrorCode =
+  | 'INVALID_ARGUMENT'
+  | 'TOO_LARGE'
+  | 'OUT_OF_ORDER'
+  | 'CLOSED'
+  | 'READ_ONLY'
+  | 'FAILED'
+  | 'DISK_FULL'
+  | 'IO'
+  | 'LOCKED'
+  | 'CRASHED_PREDECESSOR'
+  | 'NOT_A_LOG'
+  | 'UNSUPPORTED_FORMAT'
+  | 'CORRUPT'
+  | 'GAP'
+  | 'ARCHIVED'
+  | 'HASH_MISMATCH'
+  | 'ENCODE'
+  | 'DECODE'
+
+/** Where it happened and what was wrong; each member is there only where it means something. */
+export interface ErrorDetails {
+  /** Path of the file concerned. */
+  readonly file?: string
+  /** Byte position in that file. */
+  readonly offset?: number
+  /** Sequence of the record concerned. */
+  readonly sequence?: number
+  readonly expected?: unknown
+  readonly found?: unknown
+  readonly cause?: unknown
+}
+
+/** The one error of this library. */
+export class SeglogError extends Error {
+  readonly code: ErrorCode
+  readonly file: string | undefined
+  readonly offset: number | undefined
+  readonly sequence: number | undefined
+  readonly expected: unknown
+  readonly found: unknown
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(`${code}: ${message}`, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = 'SeglogError'
+    this.code = code
+    this.file = details.file
+    this.offset = details.offset
+    this.sequence = details.sequence
+    this.expected = details.expected
+    this.found = details.found
+  }
+}
+
+/** ENOSPC, EDQUOT, EFBIG: by number, because EDQUOT arrives in Node with the code 'UNKNOWN'. */
+const FULL_ERRNOS: ReadonlySet<number> = new Set([-28, -122, -27])
+
+export function isDiskFull(error: unknown): boolean {
+  return FULL_ERRNOS.has((error as Partial<SystemError>).errno ?? 0)
+}
+
+export function hasCode(error: unknown, code: string): boolean {
+  return (error as Partial<SystemError>).code === code
+}
+
+/** An error of the system as one of ours: DISK_FULL or IO, with its cause. Ours pass as they are. */
+export function wrapSystemError(error: unknown, doing: string, details: ErrorDetails = {}): SeglogError {
+  if (error instanceof SeglogError) return error
+  const reason = error instanceof Error ? error.message : String(error)
+  if (isDiskFull(error)) {
+    return new SeglogError('DISK_FULL', `${doing}: no room (${reason}). Free space, then open the log again.`, {
+      ...details,
+      cause: error,
+    })
+  }
+  return new SeglogError('IO', `${doing}: ${reason}`, { ...details, cause: error })
+}
+
+/** For our own mistakes, never for bytes from a disk or arguments of a caller. */
+export function assert(condition: boolean, invariant: string): asserts condition {
+  if (!condition) throw new Error(`seglog: broken invariant: ${invariant}`)
+}

@@ -1,0 +1,250 @@
+import { crc32, frameSeed } from './checksum.ts'
+import {
+  FRAME,
+  FRAME_UNITS_MAX,
+  FRAME_UNITS_MIN,
+  KIND,
+  KIND_OPTIONAL_FROM,
+  TAG,
+  TIME_DELTA_LIMIT,
+  UNIT,
+  WIDE_BYTES,
+} from './layout.ts'
+
+/**
+ * Frames up to this long are built and checked in a scratch buffer with one ready-made view per length: CRC-32 takes no
+ * offset, and a fresh view of 100 bytes costs as much as their checksum.
+ */
+const SCRATCH_BYTES = 4096
+const HEADER_BYTES = FRAME.size
+const HEADER_WORDS = HEADER_BYTES / 4
+const {
+  crc: CRC,
+  check: CHECK,
+  tag: TAG_AT,
+  units: UNITS,
+  claim: CLAIM,
+  sequenceLow: SEQUENCE,
+  timeDelta: TIME,
+} = FRAME.at
+const HALF = 2 ** 32
+
+class Scratch {
+  readonly bytes = Buffer.from(new ArrayBuffer(SCRATCH_BYTES))
+  readonly words = new Int32Array(this.bytes.buffer)
+  /** The part of a header that its own check covers. */
+  readonly checked = this.bytes.subarray(TAG_AT, HEADER_BYTES)
+  /** By length in units: what follows the header, and the whole frame. */
+  readonly rest: Buffer[] = []
+  readonly whole: Buffer[] = []
+
+  constructor() {
+    for (let units = 0; units <= SCRATCH_BYTES / UNIT; units++) {
+      this.rest.push(this.bytes.subarray(HEADER_BYTES, Math.max(HEADER_BYTES, units * UNIT)))
+      this.whole.push(this.bytes.subarray(0, units * UNIT))
+    }
+  }
+}
+
+/** Bytes of the frame that holds a payload of this length. */
+export function frameBytes(payloadBytes: number, wide: 0 | typeof WIDE_BYTES): number {
+  return Math.ceil((HEADER_BYTES + wide + payloadBytes) / UNIT) * UNIT
+}
+
+/** Longest payload that any frame can hold. */
+export const PAYLOAD_BYTES_LIMIT = FRAME_UNITS_MAX * UNIT - HEADER_BYTES - WIDE_BYTES
+
+/** What a frame says beside its payload; one object is filled again and again. */
+export interface FrameDraft {
+  kind: number
+  /** Flags of `TAG` except `wide`, which follows from the time. */
+  flags: number
+  /** Units back to the first byte that this frame does not prove durable, or `NO_CLAIM`. */
+  claim: number
+  sequence: number
+  /** Nanoseconds since the segment's base timestamp; whole and not negative. */
+  timeDelta: number
+  /** The whole timestamp, written instead of the delta where it is given. */
+  timestamp: bigint | undefined
+}
+
+export class FrameEncoder {
+  private readonly scratch = new Scratch()
+  /** CRC of the frame encoded last. */
+  crc = 0
+
+  /** Writes a frame at `target[at…]` as it shall stand at `offset` of a segment with this salt; returns its length. */
+  encode(target: Buffer, at: number, offset: number, salt: number, draft: FrameDraft, payload: Uint8Array): number {
+    const wide = draft.timestamp === undefined ? 0 : WIDE_BYTES
+    const bodyBytes = HEADER_BYTES + wide + payload.length
+    const units = Math.ceil(bodyBytes / UNIT)
+    const length = units * UNIT
+    const small = length <= SCRATCH_BYTES
+    const bytes = small ? this.scratch.bytes : target
+    const start = small ? 0 : at
+    writeHeader(bytes, start, units, length - bodyBytes, draft)
+    if (draft.timestamp !== undefined) bytes.writeBigUInt64LE(draft.timestamp, start + HEADER_BYTES)
+    bytes.set(payload, start + HEADER_BYTES + wide)
+    bytes.fill(0, start + bodyBytes, start + length)
+
+    const seed = frameSeed(salt, offset)
+    if (small) {
+      const headerCrc = crc32(this.scratch.checked, seed)
+      this.seal(bytes, start, headerCrc, crc32(this.scratch.rest[units]!, headerCrc))
+      target.set(this.scratch.whole[units]!, at)
+    } else {
+      const headerCrc = crc32(target.subarray(at + TAG_AT, at + HEADER_BYTES), seed)
+      this.seal(bytes, start, headerCrc, crc32(target.subarray(at + HEADER_BYTES, at + length), headerCrc))
+    }
+    return length
+  }
+
+  private seal(bytes: Buffer, start: number, headerCrc: number, crc: number): void {
+    writeWord(bytes, start + CRC, crc)
+    bytes[start + CHECK] = headerCrc & 0xff
+    bytes[start + CHECK + 1] = (headerCrc >>> 8) & 0xff
+    this.crc = crc
+  }
+}
+
+/**
+ * Plain stores: half the cost of Buffer's checked writers, and this runs once per record. `| 0` takes the low 32 bits of
+ * any whole number up to 2^53.
+ */
+function writeHeader(bytes: Buffer, start: number, units: number, padding: number, draft: FrameDraft): void {
+  const wide = draft.timestamp !== undefined
+  const tag = draft.kind | (padding << TAG.padShift) | draft.flags | (wide ? TAG.wide : 0)
+  const delta = wide ? 0 : draft.timeDelta
+  bytes[start + TAG_AT] = tag & 0xff
+  bytes[start + TAG_AT + 1] = tag >>> 8
+  bytes[start + UNITS] = units & 0xff
+  bytes[start + UNITS + 1] = (units >>> 8) & 0xff
+  bytes[start + UNITS + 2] = units >>> 16
+  bytes[start + CLAIM] = draft.claim & 0xff
+  bytes[start + CLAIM + 1] = (draft.claim >>> 8) & 0xff
+  bytes[start + CLAIM + 2] = draft.claim >>> 16
+  writeWord(bytes, start + SEQUENCE, draft.sequence | 0)
+  writeWord(bytes, start + TIME, delta | 0)
+  const high = Math.floor(delta / HALF)
+  bytes[start + TIME + 4] = high & 0xff
+  bytes[start + TIME + 5] = high >>> 8
+}
+
+function writeWord(bytes: Buffer, at: number, value: number): void {
+  bytes[at] = value & 0xff
+  bytes[at + 1] = (value >>> 8) & 0xff
+  bytes[at + 2] = (value >>> 16) & 0xff
+  bytes[at + 3] = value >>> 24
+}
+
+/** Bytes of a segment in memory, aligned as in the file, so that frames can be moved by words. */
+export class Block {
+  readonly bytes: Buffer
+  readonly words: Int32Array
+
+  /** `size` is a multiple of `UNIT`. The content is arbitrary until it is read into. */
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size)
+    this.words = new Int32Array(this.bytes.buffer, this.bytes.byteOffset, size / 4)
+  }
+}
+
+/**
+ * What stands at a place. `frame`: a valid one. `zeros`: a header of zeros, nothing was written here. `short`: the header
+ * is sound (or its own bytes do not all lie before the limit) and the frame does not end before the limit. `invalid`: the
+ * header's own check or the frame's CRC does not match, or a field is out of range. `unknown`: a valid frame of a kind or
+ * with flags that this version does not know and must not skip.
+ */
+export type FrameFinding = 'frame' | 'zeros' | 'short' | 'invalid' | 'unknown'
+
+/** Reads frames, one at a time; its members describe the last one and change with each call. */
+export class FrameDecoder {
+  private readonly scratch = new Scratch()
+  kind = 0
+  tag = 0
+  /** Length of the frame; set for every finding but `zeros`, and to be trusted only when `headerSound`. */
+  length = 0
+  claim = 0
+  sequenceLow = 0
+  crc = 0
+  timeDelta = 0
+  /** The whole timestamp of a frame that holds one. */
+  timestamp: bigint | undefined
+  /** Whether the header's own check matched: then the length can be believed even where the frame's CRC fails. */
+  headerSound = false
+  /** Where the payload is until the next call: bytes `payloadStart` to `payloadEnd` of `source`. */
+  source: Buffer = this.scratch.bytes
+  payloadStart = 0
+  payloadEnd = 0
+
+  /** Looks at `block[at…]`, of which bytes up to `limit` are there; `offset` is its place in the segment. */
+  read(block: Block, at: number, limit: number, offset: number, salt: number): FrameFinding {
+    if (limit - at < HEADER_BYTES) return this.tooShort()
+    const scratch = this.scratch
+    const from = at / 4
+    let any = 0
+    for (let word = 0; word < HEADER_WORDS; word++) any |= scratch.words[word] = block.words[from + word]!
+    if (any === 0) return 'zeros'
+    const head = scratch.bytes
+    const units = head[UNITS]! | (head[UNITS + 1]! << 8) | (head[UNITS + 2]! << 16)
+    const length = (this.length = units * UNIT)
+    const headerCrc = crc32(scratch.checked, frameSeed(salt, offset))
+    this.headerSound = ((headerCrc ^ (head[CHECK]! | (head[CHECK + 1]! << 8))) & 0xffff) === 0
+    if (!this.headerSound || units < FRAME_UNITS_MIN) return 'invalid'
+    if (length > limit - at) return 'short'
+    const crc = this.checkRest(block, at, units, headerCrc)
+    if (crc !== scratch.words[CRC / 4]) return 'invalid'
+    this.crc = crc
+    return this.takeFields(head, at, length)
+  }
+
+  private tooShort(): FrameFinding {
+    this.headerSound = false
+    this.length = HEADER_BYTES
+    return 'short'
+  }
+
+  /** The CRC over the whole frame; a small one is moved to the scratch buffer by words, which also serves its decoder. */
+  private checkRest(block: Block, at: number, units: number, headerCrc: number): number {
+    const length = units * UNIT
+    if (length > SCRATCH_BYTES) {
+      this.source = block.bytes
+      return crc32(block.bytes.subarray(at + HEADER_BYTES, at + length), headerCrc)
+    }
+    const { words, rest, bytes } = this.scratch
+    const from = at / 4
+    for (let word = HEADER_WORDS; word < length / 4; word++) words[word] = block.words[from + word]!
+    this.source = bytes
+    return crc32(rest[units]!, headerCrc)
+  }
+
+  private takeFields(head: Buffer, at: number, length: number): FrameFinding {
+    const tag = (this.tag = head[TAG_AT]! | (head[TAG_AT + 1]! << 8))
+    this.kind = tag & TAG.kindMask
+    this.claim = head[CLAIM]! | (head[CLAIM + 1]! << 8) | (head[CLAIM + 2]! << 16)
+    this.sequenceLow = readWord(head, SEQUENCE) >>> 0
+    this.timeDelta = (readWord(head, TIME) >>> 0) + (head[TIME + 4]! | (head[TIME + 5]! << 8)) * HALF
+    const start = this.source === head ? 0 : at
+    const wide = (tag & TAG.wide) === 0 ? 0 : WIDE_BYTES
+    this.payloadStart = start + HEADER_BYTES + wide
+    this.payloadEnd = start + length - ((tag & TAG.padMask) >> TAG.padShift)
+    if (this.payloadEnd < this.payloadStart) return 'invalid'
+    this.timestamp = wide === 0 ? undefined : this.source.readBigUInt64LE(start + HEADER_BYTES)
+    if (this.kind === 0) return 'invalid'
+    if ((tag & TAG.reserved) !== 0) return 'unknown'
+    return this.kind > KIND.lifecycle && this.kind < KIND_OPTIONAL_FROM ? 'unknown' : 'frame'
+  }
+}
+
+function readWord(bytes: Buffer, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+}
+
+/** The sequence whose low 32 bits these are, in a segment that starts with `firstSequence`: a segment holds fewer than 2^32. */
+export function wholeSequence(sequenceLow: number, firstSequence: number): number {
+  return firstSequence + ((sequenceLow - (firstSequence % HALF)) >>> 0)
+}
+
+export function isWide(timeDelta: number): boolean {
+  return timeDelta >= TIME_DELTA_LIMIT
+}

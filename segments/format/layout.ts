@@ -1,0 +1,137 @@
+/**
+ * Every offset, size, magic and limit of the bytes on disk, once. `docs/format.md` shows the same tables and
+ * `test/segments/format/layout.test.ts` compares them.
+ */
+
+/** Types are little-endian unsigned integers of that many bits, or raw bytes. */
+export type FieldType = 'u8' | 'u16' | 'u24' | 'u32' | 'u48' | 'u64' | 'bytes'
+
+export interface Field<N extends string = string> {
+  readonly name: N
+  readonly type: FieldType
+  readonly size: number
+}
+
+export interface Layout<N extends string = string> {
+  readonly fields: readonly Field<N>[]
+  /** Offset of each field from the start of the structure. */
+  readonly at: Readonly<Record<N, number>>
+  /** Bytes of the whole structure. */
+  readonly size: number
+}
+
+function layout<const N extends string>(fields: readonly Field<N>[]): Layout<N> {
+  const at = {} as Record<N, number>
+  let size = 0
+  for (const field of fields) {
+    at[field.name] = size
+    size += field.size
+  }
+  return Object.freeze({ fields, at: Object.freeze(at), size })
+}
+
+/** Version of all structures. 0 until the first release: no promise to read it later. */
+export const FORMAT_VERSION = 0
+
+export const MAGIC_BYTES = 8
+export const SEGMENT_MAGIC = '\x89SEGLOG\n'
+export const SLOT_MAGIC = '\x89SEGDUR\n'
+
+/** Starts every binary structure, in every version: so a damaged version is told from a newer one. */
+export const PREFIX = layout([
+  { name: 'magic', type: 'bytes', size: MAGIC_BYTES },
+  { name: 'version', type: 'u16', size: 2 },
+  { name: 'size', type: 'u16', size: 2 },
+  { name: 'prefixCrc', type: 'u32', size: 4 },
+])
+
+export const LOG_ID_BYTES = 16
+export const CODEC_NAME_BYTES = 32
+export const CHAIN_HEAD_BYTES = 32
+
+export const SEGMENT_HEADER = layout([
+  ...PREFIX.fields,
+  { name: 'logId', type: 'bytes', size: LOG_ID_BYTES },
+  { name: 'ordinal', type: 'u64', size: 8 },
+  { name: 'firstSequence', type: 'u64', size: 8 },
+  { name: 'baseTimestamp', type: 'u64', size: 8 },
+  { name: 'segmentBytes', type: 'u64', size: 8 },
+  { name: 'salt', type: 'u32', size: 4 },
+  { name: 'epoch', type: 'u32', size: 4 },
+  { name: 'codec', type: 'bytes', size: CODEC_NAME_BYTES },
+  { name: 'compression', type: 'u8', size: 1 },
+  { name: 'chain', type: 'u8', size: 1 },
+  { name: 'reserved1', type: 'bytes', size: 6 },
+  { name: 'predecessorOrdinal', type: 'u64', size: 8 },
+  { name: 'predecessorBytes', type: 'u64', size: 8 },
+  { name: 'predecessorDigest', type: 'u32', size: 4 },
+  { name: 'reserved2', type: 'bytes', size: 4 },
+  { name: 'predecessorHead', type: 'bytes', size: CHAIN_HEAD_BYTES },
+  { name: 'reserved3', type: 'bytes', size: 84 },
+  { name: 'crc', type: 'u32', size: 4 },
+])
+
+export const FRAME = layout([
+  { name: 'crc', type: 'u32', size: 4 },
+  { name: 'check', type: 'u16', size: 2 },
+  { name: 'tag', type: 'u16', size: 2 },
+  { name: 'units', type: 'u24', size: 3 },
+  { name: 'claim', type: 'u24', size: 3 },
+  { name: 'sequenceLow', type: 'u32', size: 4 },
+  { name: 'timeDelta', type: 'u48', size: 6 },
+])
+
+/** Frames start on multiples of this and are multiples of it long. */
+export const UNIT = 8
+/** Units in the shortest frame: a header and nothing else. */
+export const FRAME_UNITS_MIN = FRAME.size / UNIT
+export const FRAME_UNITS_MAX = 0xffffff
+/** The claim that claims nothing. */
+export const NO_CLAIM = 0xffffff
+/** Time deltas from here on do not fit and are written as a whole timestamp instead. */
+export const TIME_DELTA_LIMIT = 2 ** 48
+/** Bytes of a whole timestamp, between header and payload, in a frame with the flag `wide`. */
+export const WIDE_BYTES = 8
+
+/** The 16 bits of a frame's tag: kind, padding, flags. Bits that are not named are zero. */
+export const TAG = Object.freeze({
+  kindMask: 0x000f,
+  padShift: 4,
+  padMask: 0x0070,
+  batchEnd: 0x0080,
+  wide: 0x0100,
+  compressed: 0x0200,
+  chained: 0x0400,
+  keys: 0x0800,
+  plain: 0x1000,
+  reserved: 0xe000,
+})
+
+/** Kinds 1 to 7 must be understood by a reader; 8 to 15 may be skipped by one that does not know them. */
+export const KIND = Object.freeze({ record: 1, dictionary: 2, checkpoint: 3, lifecycle: 4 })
+export const KIND_OPTIONAL_FROM = 8
+
+export const COMPRESSION = Object.freeze({ none: 0, deflate: 1, brotli: 2, zstd: 3 })
+export const CHAIN = Object.freeze({ none: 0, sha256: 1 })
+
+export const SLOT = layout([
+  ...PREFIX.fields,
+  { name: 'logId', type: 'bytes', size: LOG_ID_BYTES },
+  { name: 'epoch', type: 'u32', size: 4 },
+  { name: 'reserved', type: 'u32', size: 4 },
+  { name: 'ordinal', type: 'u64', size: 8 },
+  { name: 'offset', type: 'u64', size: 8 },
+  { name: 'sequence', type: 'u64', size: 8 },
+  { name: 'reserved2', type: 'u32', size: 4 },
+  { name: 'crc', type: 'u32', size: 4 },
+])
+
+/** The two slots lie a page apart, so that one torn page never holds both. */
+export const SLOT_STRIDE = 4096
+export const SLOT_COUNT = 2
+export const SLOTS_FILE_BYTES = SLOT_STRIDE * SLOT_COUNT
+
+/** A manifest is one JSON object whose first bytes have a fixed length, so that its CRC covers the body to the letter. */
+export const MANIFEST_MAGIC = 'seglog-manifest'
+
+export const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER

@@ -1,0 +1,214 @@
+import { crc32 } from './checksum.ts'
+import { FORMAT_VERSION, MANIFEST_MAGIC, SEQUENCE_MAX } from './layout.ts'
+import type { Position } from './slots.ts'
+
+/**
+ * What a log is and which files it consists of. Members that this version does not know are kept: a manifest is changed
+ * by copying it with other members (`{ ...manifest, … }`), never by building it from a list of known ones.
+ */
+export interface Manifest {
+  /** Also in the file's name; the newest valid one counts. */
+  readonly generation: number
+  /** 32 hex digits. */
+  readonly logId: string
+  /** How often the log was opened for writing; readers that see it change look files up again, by sequence. */
+  readonly epoch: number
+  /** Nanoseconds since 1970, decimal digits. */
+  readonly createdAt: string
+  readonly status: RunStatus
+  readonly options: LogOptions
+  /** Lower bound of what is durable: records up to here must exist. */
+  readonly highWatermark: Position
+  /** Where the log ended when it was closed; null from before the first write after that. */
+  readonly clean: Position | null
+  /** In order of ordinals, from the first that is not forgotten on. */
+  readonly segments: readonly SegmentLine[]
+  /** Sequences that were acknowledged and are given up by name: `from` to `to`, both included. */
+  readonly lost: readonly SequenceRange[]
+  /** Reserved: key definitions, anchors, consumers' cursors, identity of a run. */
+  readonly keys: Readonly<Record<string, unknown>>
+  readonly anchors: readonly unknown[]
+  readonly cursors: Readonly<Record<string, unknown>>
+  readonly run: Readonly<Record<string, unknown>> | null
+}
+
+export type RunStatus = 'running' | 'ended' | 'crashed-recovered' | 'quarantined'
+
+export interface LogOptions {
+  readonly segmentBytes: number
+  readonly codec: string
+  /** Names as in `COMPRESSION` and `CHAIN` of the layout. */
+  readonly compression: string
+  readonly chain: string
+}
+
+export interface SequenceRange {
+  readonly from: number
+  readonly to: number
+}
+
+export type SegmentLine = OpenLine | SealedLine
+
+/** Prepared or active: which of the two, its file tells. */
+export interface OpenLine {
+  readonly state: 'open'
+  readonly ordinal: number
+  /** Signed 32-bit; counts where the file's own header cannot be read. */
+  readonly salt: number
+  /** Length of the file. */
+  readonly segmentBytes: number
+}
+
+export interface SealedLine {
+  readonly state: 'sealed' | 'archived'
+  readonly ordinal: number
+  readonly salt: number
+  readonly firstSequence: number
+  /** One below `firstSequence` when the segment holds no record. */
+  readonly lastSequence: number
+  /** Length of the file: where its last frame ends. */
+  readonly dataBytes: number
+  readonly digest: number
+  /** Last hash of the chain, 64 hex digits. */
+  readonly head: string
+  /** Nanoseconds since 1970, decimal digits: base of time deltas, and time of the last record. */
+  readonly baseTimestamp: string
+  readonly lastTimestamp: string
+  /** Sealed with damage inside: its digest is that of the frames that were valid then. */
+  readonly damaged?: true
+  /** Directory of an archived segment. */
+  readonly place?: string
+}
+
+export type ManifestFinding =
+  | { readonly found: 'manifest'; readonly manifest: Manifest }
+  | { readonly found: 'newer' | 'foreign' }
+  | { readonly found: 'damaged'; readonly reason: string }
+
+const VERSION_DIGITS = 4
+const CRC_DIGITS = 8
+const BODY_END = '}\n'
+
+function prefixText(version: string, crc: string): string {
+  return `{"magic":"${MANIFEST_MAGIC}","version":"${version}","crc":"${crc}","body":`
+}
+
+const PREFIX_BYTES = prefixText('0'.repeat(VERSION_DIGITS), '0'.repeat(CRC_DIGITS)).length
+const VERSION_AT = prefixText('', '').indexOf('","crc"')
+const CRC_AT = PREFIX_BYTES - CRC_DIGITS - '","body":'.length
+
+export function encodeManifest(manifest: Manifest): Buffer {
+  const version = String(FORMAT_VERSION).padStart(VERSION_DIGITS, '0')
+  const body = Buffer.from(JSON.stringify(manifest))
+  return Buffer.concat([Buffer.from(prefixText(version, bodyCrc(version, body))), body, Buffer.from(BODY_END)])
+}
+
+/** The CRC goes over the digits of the version, then the body: no flipped bit makes a newer version of it. */
+function bodyCrc(version: string, body: Uint8Array): string {
+  const crc = crc32(body, crc32(Buffer.from(version, 'latin1')))
+  return (crc >>> 0).toString(16).padStart(CRC_DIGITS, '0')
+}
+
+/** Checks in this order: frame of the file, CRC, version, members. */
+export function decodeManifest(bytes: Buffer): ManifestFinding {
+  const head = bytes.toString('latin1', 0, PREFIX_BYTES)
+  const version = head.slice(VERSION_AT, VERSION_AT + VERSION_DIGITS)
+  const crc = head.slice(CRC_AT, CRC_AT + CRC_DIGITS)
+  if (head !== prefixText(version, crc)) {
+    return head.includes(MANIFEST_MAGIC) ? damaged('its first bytes are not those of a manifest') : { found: 'foreign' }
+  }
+  const body = bytes.subarray(PREFIX_BYTES, Math.max(PREFIX_BYTES, bytes.length - BODY_END.length))
+  if (bytes.toString('latin1', PREFIX_BYTES + body.length) !== BODY_END) return damaged('it is cut short')
+  if (bodyCrc(version, body) !== crc) return damaged('its CRC does not match')
+  if (!/^\d+$/.test(version)) return damaged('its version is not a number')
+  if (Number(version) > FORMAT_VERSION) return { found: 'newer' }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(body.toString('utf8'))
+  } catch (error) {
+    return damaged(`its body is not JSON: ${String(error)}`)
+  }
+  const wrong = findWrongMember(parsed)
+  return wrong === undefined
+    ? { found: 'manifest', manifest: parsed as Manifest }
+    : damaged(`its member ${wrong} is missing or out of range`)
+}
+
+function damaged(reason: string): ManifestFinding {
+  return { found: 'damaged', reason }
+}
+
+type Check = (value: unknown) => boolean
+
+const isCount: Check = (value) =>
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= SEQUENCE_MAX
+const isPositive: Check = (value) => isCount(value) && value !== 0
+const isInt32: Check = (value) => typeof value === 'number' && (value | 0) === value
+const isObject: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isHex =
+  (digits: number): Check =>
+  (value) =>
+    typeof value === 'string' && value.length === digits && /^[0-9a-f]*$/.test(value)
+/** A u64 in decimal. */
+const isNanoseconds: Check = (value) =>
+  typeof value === 'string' && /^\d{1,20}$/.test(value) && BigInt(value) < 1n << 64n
+const isText: Check = (value) => typeof value === 'string'
+const oneOf =
+  (...values: readonly unknown[]): Check =>
+  (value) =>
+    values.includes(value)
+const members =
+  (checks: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    isObject(value) && wrongMember(value as Record<string, unknown>, checks) === undefined
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check)
+
+const isPosition = members({ ordinal: isCount, offset: isCount, sequence: isCount })
+
+const isOpenLine = members({ state: oneOf('open'), ordinal: isPositive, salt: isInt32, segmentBytes: isPositive })
+
+const isSealedLine = members({
+  state: oneOf('sealed', 'archived'),
+  ordinal: isPositive,
+  salt: isInt32,
+  firstSequence: isPositive,
+  lastSequence: isCount,
+  dataBytes: isCount,
+  digest: isInt32,
+  head: isHex(64),
+  baseTimestamp: isNanoseconds,
+  lastTimestamp: isNanoseconds,
+})
+
+const MEMBERS: Readonly<Record<string, Check>> = {
+  generation: isPositive,
+  logId: isHex(32),
+  epoch: isCount,
+  createdAt: isNanoseconds,
+  status: oneOf('running', 'ended', 'crashed-recovered', 'quarantined'),
+  options: members({ segmentBytes: isPositive, codec: isText, compression: isText, chain: isText }),
+  highWatermark: isPosition,
+  clean: (value) => value === null || isPosition(value),
+  segments: (value) =>
+    listOf((line) => isOpenLine(line) || isSealedLine(line))(value) && ascends(value as SegmentLine[]),
+  lost: listOf(members({ from: isPositive, to: isPositive })),
+  keys: isObject,
+  anchors: Array.isArray,
+  cursors: isObject,
+  run: (value) => value === null || isObject(value),
+}
+
+function ascends(lines: readonly SegmentLine[]): boolean {
+  return lines.every((line, index) => index === 0 || line.ordinal === lines[index - 1]!.ordinal + 1)
+}
+
+function findWrongMember(value: unknown): string | undefined {
+  return isObject(value) ? wrongMember(value as Record<string, unknown>, MEMBERS) : 'body'
+}
+
+function wrongMember(object: Record<string, unknown>, checks: Readonly<Record<string, Check>>): string | undefined {
+  return Object.keys(checks).find((name) => !checks[name]!(object[name]))
+}

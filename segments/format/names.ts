@@ -1,0 +1,47 @@
+/** The names of files in a log directory: made and recognised here only. */
+
+const DIGITS = 10
+
+export const SLOTS_NAME = 'durable'
+export const CUT_DIRECTORY = 'cut'
+export const ARCHIVE_DIRECTORY = 'archive'
+
+export type LogFileName =
+  | { readonly kind: 'segment' | 'sidecar' | 'manifest' | 'lock' | 'socket'; readonly number: number }
+  | { readonly kind: 'slots' | 'cut' | 'archive' | 'temporary' | 'foreign' }
+
+const numbered = (number: number): string => String(number).padStart(DIGITS, '0')
+
+export const segmentName = (ordinal: number): string => `segment-${numbered(ordinal)}.log`
+export const sidecarName = (ordinal: number): string => `segment-${numbered(ordinal)}.idx`
+export const manifestName = (generation: number): string => `manifest-${numbered(generation)}.json`
+export const lockName = (number: number): string => `lock-${numbered(number)}`
+export const socketName = (number: number): string => `lock-${numbered(number)}.sock`
+/** A file under construction: of no meaning until it is renamed, so any opening for writing may remove it. */
+export const temporaryName = (purpose: string, nonce: string): string => `tmp-${purpose}-${nonce}`
+/** Bytes kept aside: where they stood, and in which epoch they were cut. */
+export const cutName = (ordinal: number, offset: number, epoch: number): string =>
+  `segment-${numbered(ordinal)}-at-${offset}-epoch-${epoch}.cut`
+
+const PATTERNS = [
+  ['segment', /^segment-(\d{10,16})\.log$/],
+  ['sidecar', /^segment-(\d{10,16})\.idx$/],
+  ['manifest', /^manifest-(\d{10,16})\.json$/],
+  ['lock', /^lock-(\d{10,16})$/],
+  ['socket', /^lock-(\d{10,16})\.sock$/],
+] as const
+
+export function parseName(name: string): LogFileName {
+  if (name === SLOTS_NAME) return { kind: 'slots' }
+  if (name === CUT_DIRECTORY) return { kind: 'cut' }
+  if (name === ARCHIVE_DIRECTORY) return { kind: 'archive' }
+  if (name.startsWith('tmp-')) return { kind: 'temporary' }
+  for (const [kind, pattern] of PATTERNS) {
+    const digits = pattern.exec(name)?.[1]
+    if (digits === undefined) continue
+    const number = Number(digits)
+    // Another spelling of the same number would be a second name for the same file.
+    if (number >= 1 && numbered(number) === digits) return { kind, number }
+  }
+  return { kind: 'foreign' }
+}

@@ -1,0 +1,83 @@
+import type { Segment } from './segment.ts'
+
+/** Groups are closed at this size, so that a long queue is written in pieces of which each proves the one before. */
+export const GROUP_BYTES = 1024 * 1024
+
+/** A promise with its two ends; made only when somebody waits. */
+export class Deferred {
+  readonly promise: Promise<void>
+  resolve!: () => void
+  reject!: (reason: Error) => void
+
+  constructor() {
+    this.promise = new Promise<void>((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+    // A waiter who lost interest must not turn a failed disk into an unhandled rejection; those who wait still see it.
+    this.promise.catch(() => undefined)
+  }
+}
+
+/**
+ * Frames that go to disk in one write: contiguous, in one segment. Its buffer belongs to it from the first frame until
+ * the last call that was given it is done.
+ */
+export class Group {
+  readonly segment: Segment
+  /** Offset in the segment of the first byte; 0 where the header goes along. */
+  readonly start: number
+  /** Up to here all frames of the segment are durable before this group is sent: what its frames may claim. */
+  readonly claimEnd: number
+  buffer: Buffer
+  length = 0
+  /** Last record in it or before it. */
+  lastSequence: number
+  /** Whether it is written so that it is durable; may still be raised until it is sent. */
+  synced: boolean
+  /** Resolves when it is in the page cache, and when it is durable. */
+  written: Deferred | undefined
+  durable: Deferred | undefined
+  /** A synchronous commit wrote and synced the same bytes while the call was in flight. */
+  overtaken = false
+
+  constructor(segment: Segment, start: number, claimEnd: number, lastSequence: number, buffer: Buffer) {
+    this.segment = segment
+    this.start = start
+    this.claimEnd = claimEnd
+    this.lastSequence = lastSequence
+    this.buffer = buffer
+    this.synced = false
+  }
+
+  get end(): number {
+    return this.start + this.length
+  }
+
+  /** Room for `bytes` more, by growing where need be: a batch never leaves its group. */
+  reserve(bytes: number): void {
+    if (this.length + bytes <= this.buffer.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.length + bytes))
+    this.buffer.copy(grown, 0, 0, this.length)
+    this.buffer = grown
+  }
+}
+
+/** Buffers of groups, used again once nobody can touch them; large ones are left to the collector. */
+export class BufferPool {
+  private readonly free: Buffer[] = []
+  private readonly countMax: number
+
+  constructor(countMax: number) {
+    this.countMax = countMax
+  }
+
+  take(): Buffer {
+    return this.free.pop() ?? Buffer.allocUnsafeSlow(GROUP_BYTES)
+  }
+
+  /** Only for a buffer that no outstanding call holds. */
+  give(buffer: Buffer): void {
+    if (buffer.length === GROUP_BYTES && this.free.length < this.countMax) this.free.push(buffer)
+  }
+}
