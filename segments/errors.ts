@@ -79,7 +79,4 @@ export function wrapSystemError(error: unknown, doing: string, details: ErrorDet
   return new SeglogError('IO', `${doing}: ${reason}`, { ...details, cause: error })
 }
 
-/** For our own mistakes, never for bytes from a disk or arguments of a caller. */
-export function assert(condition: boolean, invariant: string): asserts condition {
-  if (!condition) throw new Error(`seglog: broken invariant: ${invariant}`)
-}
+export { assert } from './format/assert.ts'

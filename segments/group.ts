@@ -33,8 +33,11 @@ export class Group {
   length = 0
   /** Last record in it or before it. */
   lastSequence: number
-  /** Whether it is written so that it is durable; may still be raised until it is sent. */
-  synced: boolean
+  /** Whether it is written so that it is durable. Fixed once it is sent: later groups claim it or not by this. */
+  synced = false
+  sent = false
+  /** With the operating system, durable or not. */
+  isWritten = false
   /** Resolves when it is in the page cache, and when it is durable. */
   written: Deferred | undefined
   durable: Deferred | undefined
@@ -47,7 +50,12 @@ export class Group {
     this.claimEnd = claimEnd
     this.lastSequence = lastSequence
     this.buffer = buffer
-    this.synced = false
+  }
+
+  /** Asks for a sync with its write; false when it is too late for that. */
+  askSync(): boolean {
+    if (!this.sent) this.synced = true
+    return this.synced
   }
 
   get end(): number {

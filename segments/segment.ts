@@ -24,7 +24,8 @@ export interface SegmentHandles {
 
 /** A segment that is or was written by this process. */
 export class Segment {
-  readonly plan: SegmentPlan
+  /** Replaced when the file had to be made smaller than planned. */
+  plan: SegmentPlan
   readonly path: string
   readonly predecessor: Predecessor | undefined
   readonly firstSequence: number
@@ -37,29 +38,28 @@ export class Segment {
   durableEnd = 0
   /** End of the frames that exist, on disk or in memory, and the digest up to there. */
   end = 0
-  digest: number
+  digest = 0
   lastSequence: number
   /** Calls given to the thread pool that hold one of its handles. */
   outstanding = 0
   /** Called when `outstanding` falls to zero. */
   whenQuiet: (() => void) | undefined
   /** Offset of each record in units, by sequence from `firstSequence` on. */
-  readonly offsets: OffsetList
+  readonly offsets = new OffsetList()
+  /** Payloads of its dictionary frames, in order. */
+  readonly definitions: Uint8Array[] = []
 
-  constructor(
-    plan: SegmentPlan,
-    path: string,
-    predecessor: Predecessor | undefined,
-    firstSequence: number,
-    digest: number,
-  ) {
+  constructor(plan: SegmentPlan, path: string, predecessor: Predecessor | undefined, firstSequence: number) {
     this.plan = plan
     this.path = path
     this.predecessor = predecessor
     this.firstSequence = firstSequence
     this.lastSequence = firstSequence - 1
-    this.digest = digest
-    this.offsets = new OffsetList()
+  }
+
+  /** Whether it holds a record, on disk or in memory. */
+  get isUsed(): boolean {
+    return this.lastSequence >= this.firstSequence
   }
 }
 

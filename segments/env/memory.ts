@@ -11,8 +11,9 @@ import type {
 } from './environment.ts'
 import { OpenFiles } from './open-files.ts'
 import { Random } from './random.ts'
-import { listenInTree, probeInTree } from './sockets.ts'
+import { closeInTree, listenInTree, probeInTree } from './sockets.ts'
 import { asSystemError } from './system-error.ts'
+import { unrefTimer } from './timers.ts'
 import { FileTree } from './tree.ts'
 import { watchTree } from './watchers.ts'
 
@@ -39,7 +40,6 @@ class MemoryEnvironment implements Environment {
   readonly #tree = new FileTree()
   readonly #files = new OpenFiles(this.#tree)
   readonly #random: Random | undefined
-  #soon: (() => void)[] = []
 
   constructor(options: MemoryOptions) {
     this.nowMs = options.nowMs ?? (() => performance.timeOrigin + performance.now())
@@ -65,14 +65,11 @@ class MemoryEnvironment implements Environment {
   }
 
   after(delayMs: number, task: () => void): Timer {
-    const timer = setTimeout(task, delayMs)
-    timer.unref()
-    return { cancel: () => clearTimeout(timer) }
+    return unrefTimer(delayMs, task)
   }
 
-  /** One `setImmediate` runs all that was deferred before it, because each costs more than most tasks. */
   defer(task: () => void): void {
-    if (this.#soon.push(task) === 1) setImmediate(() => this.#runSoon())
+    setImmediate(task)
   }
 
   randomBytes(count: number): Uint8Array {
@@ -88,7 +85,8 @@ class MemoryEnvironment implements Environment {
       let listener: Listener | undefined
       let failed: SystemError | null = null
       try {
-        listener = listenInTree(this.#tree, path)
+        const socket = listenInTree(this.#tree, path)
+        listener = { close: () => closeInTree(this.#tree, path, socket) }
       } catch (error) {
         failed = asSystemError(error)
       }
@@ -102,20 +100,5 @@ class MemoryEnvironment implements Environment {
 
   watch(directory: string, changed: () => void): Listener {
     return watchTree(this.#tree, directory, (task) => this.defer(task), changed)
-  }
-
-  #runSoon(): void {
-    const tasks = this.#soon
-    this.#soon = []
-    for (let i = 0; i < tasks.length; i++) {
-      try {
-        tasks[i]?.()
-      } catch (error) {
-        // A task that throws must not take the others with it: they run, and the error goes where it would have gone.
-        queueMicrotask(() => {
-          throw error
-        })
-      }
-    }
   }
 }

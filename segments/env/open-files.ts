@@ -3,6 +3,7 @@ import { systemError } from './system-error.ts'
 import { errorForOpening, type FileNode, type FileTree } from './tree.ts'
 
 export interface OpenFile {
+  readonly path: string
   readonly file: FileNode
   readonly access: Access
   readonly durable: boolean
@@ -12,14 +13,30 @@ export interface OpenFile {
 export class OpenFiles {
   readonly #tree: FileTree
   /** By handle; a number is given out again after `close`, the lowest first as POSIX wants, so misuse is seen. */
-  readonly #open: (OpenFile | undefined)[] = [undefined, undefined, undefined]
+  readonly #open: (OpenFile | undefined)[]
 
-  constructor(tree: FileTree) {
+  constructor(tree: FileTree, open: (OpenFile | undefined)[] = []) {
     this.#tree = tree
+    this.#open = open
+  }
+
+  /** The same handles over a copy of the tree; none of them writes durably. */
+  copy(tree: FileTree, copyOf: (file: FileNode) => FileNode): OpenFiles {
+    const open = this.#open.map((open) => open && { ...open, file: copyOf(open.file), durable: false })
+    return new OpenFiles(tree, open)
   }
 
   perform<C extends Call>(call: C): ResultOf<C> {
     return this.#perform(call) as ResultOf<C>
+  }
+
+  /** As `perform`, but a write through a durable handle is durable only after a sync. */
+  performUnsynced(call: Extract<Call, { do: 'write' }>): number {
+    return this.#write(call, false)
+  }
+
+  pathOf(handle: Handle): string {
+    return this.#open[handle]?.path ?? '(closed)'
   }
 
   get(handle: Handle, syscall: string): OpenFile {
@@ -37,16 +54,13 @@ export class OpenFiles {
         const { file } = this.get(call.handle, 'read')
         return tree.read(file, call.position, call.into.subarray(call.start, call.start + call.length))
       }
-      case 'write': {
-        const { file, access, durable } = this.get(call.handle, 'write')
-        if (access === 'read') throw systemError('EBADF', 'write')
-        return tree.write(file, call.position, call.from.subarray(call.start, call.start + call.length), durable)
-      }
+      case 'write':
+        return this.#write(call, true)
       case 'sync':
         return tree.sync(this.get(call.handle, 'fdatasync').file)
       case 'truncate': {
         const { file, access } = this.get(call.handle, 'ftruncate')
-        if (access === 'read' || call.size < 0) throw systemError('EINVAL', 'ftruncate')
+        if (access === 'read') throw systemError('EINVAL', 'ftruncate')
         return tree.resize(file, call.size)
       }
       case 'size':
@@ -72,13 +86,20 @@ export class OpenFiles {
     }
   }
 
+  #write(call: Extract<Call, { do: 'write' }>, asOpened: boolean): number {
+    const { file, access, durable } = this.get(call.handle, 'write')
+    if (access === 'read') throw systemError('EBADF', 'write')
+    const from = call.from.subarray(call.start, call.start + call.length)
+    return this.#tree.write(file, call.position, from, asOpened && durable)
+  }
+
   #openFile(path: string, access: Access, durable: boolean): number {
     const file = access === 'create' ? this.#tree.createFile(path) : this.#tree.existing(path, 'open')
     if (file.kind !== 'file') throw errorForOpening(file, path)
     // 0, 1 and 2 are never ours; a handle of 0 would hide a forgotten one.
     let handle = 3
     while (this.#open[handle]) handle++
-    this.#open[handle] = { file, access, durable }
+    this.#open[handle] = { path, file, access, durable }
     return handle
   }
 }

@@ -10,10 +10,18 @@ const SLAB_PAGES = 16
 
 const ZEROS = new Uint8Array(16 * PAGE_BYTES)
 
+/** Pages hang together in chunks, so that owning the table of a file copies a few entries and not one per page. */
+const CHUNK_PAGES = 64
+
+/** Only the copy that owns a page or chunk may change it. */
 interface Page {
-  /** Only the copy that owns a page may write it. */
   readonly owner: object
   readonly bytes: Uint8Array
+}
+
+interface Chunk {
+  readonly owner: object
+  readonly pages: (Page | undefined)[]
 }
 
 /** Gives out empty pages; one for a whole tree of files. */
@@ -42,17 +50,17 @@ export class PagedBytes {
   /** Which pages have storage, be they zeros or not. */
   readonly allocated: PageRanges
   readonly #slabs: Slabs
-  #pages: Map<number, Page>
-  #mapIsShared: boolean
+  #chunks: Map<number, Chunk>
+  #chunksAreShared: boolean
   #owner: object = {}
 
   constructor(slabs: Slabs, copyOf?: PagedBytes) {
     this.#slabs = slabs
     this.allocated = new PageRanges(copyOf?.allocated)
-    this.#pages = copyOf ? copyOf.#pages : new Map()
-    this.#mapIsShared = copyOf !== undefined
+    this.#chunks = copyOf ? copyOf.#chunks : new Map<number, Chunk>()
+    this.#chunksAreShared = copyOf !== undefined
     if (copyOf) {
-      copyOf.#mapIsShared = true
+      copyOf.#chunksAreShared = true
       // What the original owned until now belongs to both, so to neither.
       copyOf.#owner = {}
     }
@@ -64,9 +72,13 @@ export class PagedBytes {
 
   read(position: number, into: Uint8Array): void {
     for (let done = 0; done < into.length;) {
+      const number = Math.floor((position + done) / PAGE_BYTES)
       const at = (position + done) % PAGE_BYTES
-      const count = Math.min(PAGE_BYTES - at, into.length - done)
-      const page = this.#pages.get(Math.floor((position + done) / PAGE_BYTES))
+      const chunk = this.#chunks.get(Math.floor(number / CHUNK_PAGES))
+      // A missing chunk is filled at once.
+      const span = chunk ? PAGE_BYTES : (CHUNK_PAGES - (number % CHUNK_PAGES)) * PAGE_BYTES
+      const count = Math.min(span - at, into.length - done)
+      const page = chunk?.pages[number % CHUNK_PAGES]
       if (page) into.set(page.bytes.subarray(at, at + count), done)
       else into.fill(0, done, done + count)
       done += count
@@ -82,7 +94,7 @@ export class PagedBytes {
       const at = (position + done) % PAGE_BYTES
       const count = Math.min(PAGE_BYTES - at, from.length - done)
       const number = Math.floor((position + done) / PAGE_BYTES)
-      if (!allZero || this.#pages.has(number)) {
+      if (!allZero || this.#hasPage(number)) {
         this.#ownPage(number).set(count === from.length ? from : from.subarray(done, done + count), at)
       }
       done += count
@@ -93,25 +105,40 @@ export class PagedBytes {
   cut(size: number): void {
     const first = Math.ceil(size / PAGE_BYTES)
     this.allocated.cut(first)
-    this.#ownMap()
-    for (const number of this.#pages.keys()) if (number >= first) this.#pages.delete(number)
+    const firstChunk = Math.floor(first / CHUNK_PAGES)
+    this.#ownChunks()
+    for (const number of this.#chunks.keys()) if (number > firstChunk) this.#chunks.delete(number)
+    if (this.#chunks.has(firstChunk)) this.#ownChunk(firstChunk).length = first % CHUNK_PAGES
     const last = Math.floor(size / PAGE_BYTES)
-    if (last < first && this.#pages.has(last)) this.#ownPage(last).fill(0, size % PAGE_BYTES)
+    if (last < first && this.#hasPage(last)) this.#ownPage(last).fill(0, size % PAGE_BYTES)
   }
 
-  #ownMap(): void {
-    if (!this.#mapIsShared) return
-    this.#pages = new Map(this.#pages)
-    this.#mapIsShared = false
+  #hasPage(number: number): boolean {
+    return this.#chunks.get(Math.floor(number / CHUNK_PAGES))?.pages[number % CHUNK_PAGES] !== undefined
+  }
+
+  #ownChunks(): void {
+    if (!this.#chunksAreShared) return
+    this.#chunks = new Map(this.#chunks)
+    this.#chunksAreShared = false
+  }
+
+  #ownChunk(number: number): (Page | undefined)[] {
+    const chunk = this.#chunks.get(number)
+    if (chunk?.owner === this.#owner) return chunk.pages
+    this.#ownChunks()
+    const pages = chunk ? chunk.pages.slice() : []
+    this.#chunks.set(number, { owner: this.#owner, pages })
+    return pages
   }
 
   #ownPage(number: number): Uint8Array {
-    const page = this.#pages.get(number)
+    const pages = this.#ownChunk(Math.floor(number / CHUNK_PAGES))
+    const page = pages[number % CHUNK_PAGES]
     if (page?.owner === this.#owner) return page.bytes
-    this.#ownMap()
     const bytes = this.#slabs.take()
     if (page) bytes.set(page.bytes)
-    this.#pages.set(number, { owner: this.#owner, bytes })
+    pages[number % CHUNK_PAGES] = { owner: this.#owner, bytes }
     return bytes
   }
 }

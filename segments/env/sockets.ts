@@ -1,18 +1,19 @@
-import type { Listener, SocketProbe } from './environment.ts'
-import type { FileTree, TreeNode } from './tree.ts'
+import type { SocketProbe } from './environment.ts'
+import type { FileTree, OtherNode, TreeNode } from './tree.ts'
 
 /** Lock sockets in a tree in memory: a name, and whether somebody listens behind it. */
 
-export function listenInTree(tree: FileTree, path: string): Listener {
+export function listenInTree(tree: FileTree, path: string): OtherNode {
   const socket = tree.createOther(path, 'socket', 'EADDRINUSE')
   socket.listening = true
-  return {
-    close: () => {
-      if (!socket.listening) return
-      socket.listening = false
-      if (nodeAt(tree, path) === socket) tree.unlink(path)
-    },
-  }
+  return socket
+}
+
+/** The name goes only if it is still this socket's. */
+export function closeInTree(tree: FileTree, path: string, socket: OtherNode): void {
+  if (!socket.listening) return
+  socket.listening = false
+  if (nodeAt(tree, path) === socket) tree.unlink(path)
 }
 
 export function probeInTree(tree: FileTree, path: string): SocketProbe {

@@ -1,4 +1,4 @@
-import type { Call, Done, Environment, ResultOf, SystemError } from './environment.ts'
+import type { Call, Environment, ResultOf, SystemError } from './environment.ts'
 
 /**
  * A procedure over files, written once and driven either now (on this thread) or later (off it), so that no body exists
@@ -28,16 +28,22 @@ export function runNow<T>(env: Environment, steps: Steps<T>): T {
 
 /** Drives a procedure with asynchronous calls; `done` gets what it returns or throws, never during this call. */
 export function runLater<T>(env: Environment, steps: Steps<T>, done: (error: unknown, result?: T) => void): void {
+  let started = false
+  const finish = (error: unknown, result?: T): void => {
+    if (started) done(error, result)
+    else env.defer(() => done(error, result))
+  }
   const advance = (error: SystemError | null, result: unknown): void => {
     let turn: IteratorResult<Call, T>
     try {
       turn = error ? steps.throw(error) : steps.next(result)
     } catch (thrown) {
-      done(thrown)
+      finish(thrown)
       return
     }
-    if (turn.done) done(null, turn.value)
+    if (turn.done) finish(null, turn.value)
     else env.start(turn.value, advance)
   }
-  env.defer(() => advance(null, undefined))
+  advance(null, undefined)
+  started = true
 }

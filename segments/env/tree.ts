@@ -1,4 +1,4 @@
-import type { DirectoryEntry, EntryKind, FileStatus, SystemError } from './environment.ts'
+import type { DirectoryEntry, FileStatus, SystemError } from './environment.ts'
 import { PAGE_BYTES, PagedBytes, Slabs } from './pages.ts'
 import { type ErrorName, systemError } from './system-error.ts'
 

@@ -1,3 +1,4 @@
+import { assert } from './assert.ts'
 import { crc32, frameSeed } from './checksum.ts'
 import {
   FRAME,
@@ -78,6 +79,8 @@ export class FrameEncoder {
     const wide = draft.timestamp === undefined ? 0 : WIDE_BYTES
     const bodyBytes = HEADER_BYTES + wide + payload.length
     const units = Math.ceil(bodyBytes / UNIT)
+    assert(units <= FRAME_UNITS_MAX, 'a frame has a length that its header can tell')
+    assert(wide !== 0 || draft.timeDelta < TIME_DELTA_LIMIT, 'a longer delta is written as a whole timestamp')
     const length = units * UNIT
     const small = length <= SCRATCH_BYTES
     const bytes = small ? this.scratch.bytes : target
@@ -105,6 +108,18 @@ export class FrameEncoder {
     bytes[start + CHECK + 1] = (headerCrc >>> 8) & 0xff
     this.crc = crc
   }
+}
+
+/**
+ * Gives a frame that was just verified the checksums it must have at the same offset of a file with another salt; returns
+ * its CRC. `bytes[at…at+length)` is changed in place.
+ */
+export function resealFrame(bytes: Buffer, at: number, length: number, offset: number, salt: number): number {
+  const headerCrc = crc32(bytes.subarray(at + TAG_AT, at + HEADER_BYTES), frameSeed(salt, offset))
+  const crc = crc32(bytes.subarray(at + HEADER_BYTES, at + length), headerCrc)
+  bytes.writeInt32LE(crc, at + CRC)
+  bytes.writeUInt16LE(headerCrc & 0xffff, at + CHECK)
+  return crc
 }
 
 /**
@@ -162,7 +177,7 @@ export class FrameDecoder {
   private readonly scratch = new Scratch()
   kind = 0
   tag = 0
-  /** Length of the frame; set for every finding but `zeros`, and to be trusted only when `headerSound`. */
+  /** Length of the frame, at least that of a header when `headerSound`, and to be trusted only then. */
   length = 0
   claim = 0
   sequenceLow = 0
@@ -170,7 +185,7 @@ export class FrameDecoder {
   timeDelta = 0
   /** The whole timestamp of a frame that holds one. */
   timestamp: bigint | undefined
-  /** Whether the header's own check matched: then the length can be believed even where the frame's CRC fails. */
+  /** Whether the header alone is valid: then its fields and the length can be believed even where the frame's CRC fails. */
   headerSound = false
   /** Where the payload is until the next call: bytes `payloadStart` to `payloadEnd` of `source`. */
   source: Buffer = this.scratch.bytes
@@ -184,18 +199,21 @@ export class FrameDecoder {
     const from = at / 4
     let any = 0
     for (let word = 0; word < HEADER_WORDS; word++) any |= scratch.words[word] = block.words[from + word]!
+    this.headerSound = false
     if (any === 0) return 'zeros'
     const head = scratch.bytes
     const units = head[UNITS]! | (head[UNITS + 1]! << 8) | (head[UNITS + 2]! << 16)
     const length = (this.length = units * UNIT)
     const headerCrc = crc32(scratch.checked, frameSeed(salt, offset))
-    this.headerSound = ((headerCrc ^ (head[CHECK]! | (head[CHECK + 1]! << 8))) & 0xffff) === 0
-    if (!this.headerSound || units < FRAME_UNITS_MIN) return 'invalid'
+    const isChecked = ((headerCrc ^ (head[CHECK]! | (head[CHECK + 1]! << 8))) & 0xffff) === 0
+    if (!isChecked || units < FRAME_UNITS_MIN) return 'invalid'
+    this.headerSound = true
+    this.takeFields(head)
     if (length > limit - at) return 'short'
     const crc = this.checkRest(block, at, units, headerCrc)
     if (crc !== scratch.words[CRC / 4]) return 'invalid'
     this.crc = crc
-    return this.takeFields(head, at, length)
+    return this.takePayload(head, at, length)
   }
 
   private tooShort(): FrameFinding {
@@ -218,12 +236,16 @@ export class FrameDecoder {
     return crc32(rest[units]!, headerCrc)
   }
 
-  private takeFields(head: Buffer, at: number, length: number): FrameFinding {
-    const tag = (this.tag = head[TAG_AT]! | (head[TAG_AT + 1]! << 8))
-    this.kind = tag & TAG.kindMask
+  private takeFields(head: Buffer): void {
+    this.tag = head[TAG_AT]! | (head[TAG_AT + 1]! << 8)
+    this.kind = this.tag & TAG.kindMask
     this.claim = head[CLAIM]! | (head[CLAIM + 1]! << 8) | (head[CLAIM + 2]! << 16)
     this.sequenceLow = readWord(head, SEQUENCE) >>> 0
     this.timeDelta = (readWord(head, TIME) >>> 0) + (head[TIME + 4]! | (head[TIME + 5]! << 8)) * HALF
+  }
+
+  private takePayload(head: Buffer, at: number, length: number): FrameFinding {
+    const tag = this.tag
     const start = this.source === head ? 0 : at
     const wide = (tag & TAG.wide) === 0 ? 0 : WIDE_BYTES
     this.payloadStart = start + HEADER_BYTES + wide

@@ -1,6 +1,7 @@
+import { assert } from './assert.ts'
 import { crc32 } from './checksum.ts'
 import { CODEC_NAME_BYTES, SEGMENT_HEADER, SEGMENT_MAGIC, SEQUENCE_MAX, UNIT } from './layout.ts'
-import { encodePrefix, inspectPrefix } from './prefix.ts'
+import { encodePrefix, inspectPrefix, isZero } from './prefix.ts'
 import { readU64, writeU64 } from './u64.ts'
 
 /** The first bytes of a used segment; they go out in the same write as its first group. */
@@ -41,6 +42,8 @@ export type HeaderFinding =
 const AT = SEGMENT_HEADER.at
 
 export function encodeHeader(header: SegmentHeader): Buffer {
+  assert(header.codec.length < CODEC_NAME_BYTES, `the name of a codec fits its field`)
+  assert(/^[0-9a-f]{32}$/.test(header.logId), 'a log id has 32 hex digits')
   const bytes = Buffer.alloc(SEGMENT_HEADER.size)
   encodePrefix(bytes, 0, SEGMENT_MAGIC, SEGMENT_HEADER.size)
   bytes.write(header.logId, AT.logId, 'hex')
@@ -65,6 +68,8 @@ export function encodeHeader(header: SegmentHeader): Buffer {
 
 export function decodeHeader(bytes: Buffer): HeaderFinding {
   const prefix = inspectPrefix(bytes, 0, SEGMENT_MAGIC)
+  // A write may be torn anywhere: a prefix that did not arrive, before bytes that did, is damage.
+  if (prefix === 'zeros' && !isZero(bytes, 0, Math.min(bytes.length, SEGMENT_HEADER.size))) return { found: 'damaged' }
   if (prefix !== 'ok') return { found: prefix }
   if (bytes.length < SEGMENT_HEADER.size) return { found: 'damaged' }
   if (bytes.readInt32LE(AT.crc) !== crc32(bytes.subarray(0, AT.crc))) return { found: 'damaged' }
@@ -95,12 +100,13 @@ export function decodeHeader(bytes: Buffer): HeaderFinding {
 
 /** A CRC can be mended by a program with a defect of its own; numbers out of range must not travel further. */
 function isPlausible(header: SegmentHeader): boolean {
-  const numbers = [header.ordinal, header.firstSequence, header.segmentBytes, header.predecessor?.bytes ?? 0]
+  const { ordinal, firstSequence, segmentBytes, predecessor } = header
+  const numbers = [ordinal, firstSequence, segmentBytes, predecessor?.ordinal ?? 0, predecessor?.bytes ?? 0]
   return (
     numbers.every((value) => value <= SEQUENCE_MAX) &&
-    header.ordinal >= 1 &&
-    header.firstSequence >= 1 &&
-    header.segmentBytes >= SEGMENT_HEADER.size &&
-    header.segmentBytes % UNIT === 0
+    ordinal >= 1 &&
+    firstSequence >= 1 &&
+    segmentBytes >= SEGMENT_HEADER.size &&
+    segmentBytes % UNIT === 0
   )
 }

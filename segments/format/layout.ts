@@ -1,6 +1,6 @@
 /**
  * Every offset, size, magic and limit of the bytes on disk, once. `docs/format.md` shows the same tables and
- * `test/segments/format/layout.test.ts` compares them.
+ * `test/segments/format/format-doc.test.ts` compares them.
  */
 
 /** Types are little-endian unsigned integers of that many bits, or raw bytes. */

@@ -170,6 +170,11 @@ const isPosition = members({ ordinal: isCount, offset: isCount, sequence: isCoun
 
 const isOpenLine = members({ state: oneOf('open'), ordinal: isPositive, salt: isInt32, segmentBytes: isPositive })
 
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value)
+
 const isSealedLine = members({
   state: oneOf('sealed', 'archived'),
   ordinal: isPositive,
@@ -181,6 +186,8 @@ const isSealedLine = members({
   head: isHex(64),
   baseTimestamp: isNanoseconds,
   lastTimestamp: isNanoseconds,
+  damaged: optional(oneOf(true)),
+  place: optional(isText),
 })
 
 const MEMBERS: Readonly<Record<string, Check>> = {

@@ -1,4 +1,5 @@
 /** The names of files in a log directory: made and recognised here only. */
+import { SEQUENCE_MAX } from './layout.ts'
 
 const DIGITS = 10
 
@@ -41,7 +42,7 @@ export function parseName(name: string): LogFileName {
     if (digits === undefined) continue
     const number = Number(digits)
     // Another spelling of the same number would be a second name for the same file.
-    if (number >= 1 && numbered(number) === digits) return { kind, number }
+    if (number >= 1 && number <= SEQUENCE_MAX && numbered(number) === digits) return { kind, number }
   }
   return { kind: 'foreign' }
 }

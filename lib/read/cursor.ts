@@ -1,0 +1,197 @@
+import type { Handle } from '../../segments/env/environment.ts'
+import { type Steps, step } from '../../segments/env/steps.ts'
+import { SeglogError, hasCode } from '../../segments/errors.ts'
+import { FrameDecoder, type FrameFinding, wholeSequence } from '../../segments/format/frame.ts'
+import { FRAME, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
+import { FRAMES_START } from '../../segments/scan.ts'
+import { WINDOW_BYTES, Window } from '../../segments/window.ts'
+import type { Codec } from '../codecs/codec.ts'
+import { type EntrySource, type Page, StoredEntry } from './entry.ts'
+import type { SegmentMap, SegmentMaps } from './segment-maps.ts'
+import type { LogView, SegmentRef } from './view.ts'
+
+/** A range of records to walk, both ends included and within the log. */
+export interface CursorRange {
+  readonly from: number
+  readonly to: number
+  readonly direction: 'forward' | 'reverse'
+  /** Most records, and most bytes of frames; one record is given even where it is longer. */
+  readonly countMax: number
+  readonly bytesMax: number
+}
+
+/** Bytes read at once: large for a walk, a page or so for a single record. */
+export type ReadSize = 'walk' | 'single'
+const SINGLE_BYTES = 8 * 1024
+
+/**
+ * Walks over records without touching a file: `next` gives an entry, or `fill` when bytes are missing; then `fill` is
+ * driven, now or later, and `next` is asked again. Every frame is checked, and so is that record n stands in place n.
+ */
+export class Cursor<T> {
+  private readonly view: LogView
+  private readonly maps: SegmentMaps<T>
+  private readonly codec: Codec<T>
+  private readonly range: CursorRange
+  private readonly stride: 1 | -1
+  private readonly decoder = new FrameDecoder()
+  private readonly window: Window
+  private page: Page
+  private sequence: number
+  private count = 0
+  private bytes = 0
+  private ref: SegmentRef | undefined
+  private handle: Handle | undefined
+  private source: EntrySource<T> | undefined
+  /** Given where places are looked up; else frames are followed one by one from the first of the segment on. */
+  private map: SegmentMap<T> | undefined
+  private at = 0
+  private need: number = FRAME.size
+
+  constructor(view: LogView, maps: SegmentMaps<T>, codec: Codec<T>, range: CursorRange, size: ReadSize) {
+    this.view = view
+    this.maps = maps
+    this.codec = codec
+    this.range = range
+    this.stride = range.direction === 'forward' ? 1 : -1
+    this.sequence = range.direction === 'forward' ? range.from : range.to
+    this.window = new Window(size === 'walk' ? WINDOW_BYTES : SINGLE_BYTES)
+    this.page = { block: this.window.block, undecoded: 0 }
+  }
+
+  /** The next entry; `fill` when bytes are missing, `end` after the last. Throws CORRUPT at a record that cannot be read. */
+  next(): StoredEntry<T> | 'fill' | 'end' {
+    const { ref, decoder, window, sequence } = this
+    if (sequence < this.range.from || sequence > this.range.to || this.count >= this.range.countMax) return 'end'
+    if (ref === undefined || sequence < ref.firstSequence || sequence > ref.lastSequence) return 'fill'
+    for (;;) {
+      const at = this.at
+      if (!window.holds(at, this.need)) return 'fill'
+      const finding = decoder.read(window.block, at - window.start, window.length, at, ref.salt)
+      if (finding === 'short') {
+        this.need = decoder.length
+        if (at + decoder.length > ref.end) throw damaged(ref, at, sequence, finding)
+        return 'fill'
+      }
+      if (finding !== 'frame') throw damaged(ref, at, sequence, finding)
+      const found = wholeSequence(decoder.sequenceLow, ref.firstSequence)
+      if (found !== sequence) throw misplaced(ref, at, sequence, found)
+      this.at = at + decoder.length
+      this.need = FRAME.size
+      if (decoder.kind === KIND.record) return this.take(at)
+      if (decoder.kind === KIND.dictionary && this.map === undefined) this.define()
+    }
+  }
+
+  /** Fetches what `next` lacks. */
+  *fill(): Steps<void> {
+    const { ref, sequence } = this
+    if (ref === undefined || sequence < ref.firstSequence || sequence > ref.lastSequence) {
+      yield* this.enter(this.view.segmentOf(sequence))
+    }
+    const { window, at, need } = this
+    if (window.holds(at, need)) return
+    if (this.page.undecoded > 0) {
+      // Entries that nobody has decoded yet keep the block; it is theirs now.
+      window.renew()
+      this.page = { block: window.block, undecoded: 0 }
+    }
+    const start = this.stride === 1 ? at : Math.max(FRAMES_START, Math.floor((at + need - window.size) / UNIT) * UNIT)
+    const end = this.ref!.end
+    yield* window.load(this.handle!, Math.min(start, at), at + need - Math.min(start, at), end)
+    if (this.page.block !== window.block) this.page = { block: window.block, undecoded: 0 }
+    if (!window.holds(at, need)) throw damaged(this.ref!, at, sequence, 'short')
+  }
+
+  /** Closes what is open; the cursor cannot go on after that. */
+  *close(): Steps<void> {
+    const { handle } = this
+    this.handle = undefined
+    this.ref = undefined
+    if (handle !== undefined) yield* step({ do: 'close', handle })
+  }
+
+  private *enter(ref: SegmentRef): Steps<void> {
+    yield* this.close()
+    this.handle = yield* openToRead(ref, this.sequence)
+    this.ref = ref
+    this.window.clear()
+    this.need = FRAME.size
+    const fromStart = this.stride === 1 && this.sequence === ref.firstSequence
+    this.map = fromStart ? undefined : yield* this.maps.get(ref)
+    this.source = this.map ?? { path: ref.path, baseTimestamp: ref.baseTimestamp, decoder: this.codec.decoder() }
+    this.at = fromStart ? FRAMES_START : this.placeOf(this.sequence)
+  }
+
+  private placeOf(sequence: number): number {
+    const units = this.map!.unitsOf(sequence)
+    if (units === 0) throw damaged(this.ref!, undefined, sequence, 'invalid')
+    return units * UNIT
+  }
+
+  private define(): void {
+    const { source, payloadStart, payloadEnd } = this.decoder
+    this.source!.decoder.define(Uint8Array.from(source.subarray(payloadStart, payloadEnd)))
+  }
+
+  private take(at: number): StoredEntry<T> | 'end' {
+    const { decoder, window } = this
+    if (this.count > 0 && this.bytes + decoder.length > this.range.bytesMax) return 'end'
+    this.count += 1
+    this.bytes += decoder.length
+    const sequence = this.sequence
+    this.sequence += this.stride
+    const inBlock = at - window.start
+    const payloadAt = decoder.source === window.block.bytes ? 0 : inBlock
+    const entry = new StoredEntry<T>(
+      sequence,
+      this.source!,
+      this.page,
+      payloadAt + decoder.payloadStart,
+      payloadAt + decoder.payloadEnd,
+      decoder.timeDelta,
+      decoder.timestamp,
+      (decoder.tag & TAG.plain) !== 0,
+    )
+    const { ref } = this
+    if (this.stride === -1 && ref !== undefined && this.sequence >= ref.firstSequence) this.at = this.placeBefore()
+    return entry
+  }
+
+  /** In reverse a place that is not known is an error of the next step, not of this one. */
+  private placeBefore(): number {
+    if (this.sequence < this.range.from) return this.at
+    const units = this.map!.unitsOf(this.sequence)
+    return units === 0 ? this.ref!.end : units * UNIT
+  }
+}
+
+function* openToRead(ref: SegmentRef, sequence: number): Steps<Handle> {
+  try {
+    return yield* step({ do: 'open', path: ref.path, access: 'read' })
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
+    const message = `the segment of records ${ref.firstSequence} to ${ref.lastSequence} is missing`
+    throw new SeglogError('GAP', message, { file: ref.path, sequence, cause: error })
+  }
+}
+
+function damaged(ref: SegmentRef, offset: number | undefined, sequence: number, finding: FrameFinding): SeglogError {
+  if (finding === 'unknown') {
+    const message = `record ${sequence} was written by a newer version of seglog. Read it with that version.`
+    return new SeglogError('UNSUPPORTED_FORMAT', message, { file: ref.path, sequence, ...(offset ? { offset } : {}) })
+  }
+  const message = `record ${sequence} is damaged. "seglog verify" lists all damage, "seglog salvage" exports what is sound.`
+  return new SeglogError('CORRUPT', message, {
+    file: ref.path,
+    sequence,
+    ...(offset === undefined ? {} : { offset }),
+    expected: 'a valid frame',
+    found: finding,
+  })
+}
+
+function misplaced(ref: SegmentRef, offset: number, sequence: number, found: number): SeglogError {
+  const message = `record ${found} stands where record ${sequence} should be`
+  return new SeglogError('CORRUPT', message, { file: ref.path, offset, sequence, expected: sequence, found })
+}

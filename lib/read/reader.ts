@@ -1,0 +1,127 @@
+import type { Environment } from '../../segments/env/environment.ts'
+import { runLater, runNow } from '../../segments/env/steps.ts'
+import { wrapSystemError } from '../../segments/errors.ts'
+import type { Cursor } from './cursor.ts'
+import type { Entry, StoredEntry } from './entry.ts'
+
+/**
+ * Records in order, walked with `for … of` on this thread (the fastest way) or with `for await … of`, which reads off it.
+ * Each loop starts anew. A record that cannot be read ends the walk with one error, after everything before it.
+ */
+export interface Records<T> extends Iterable<Entry<T>>, AsyncIterable<Entry<T>> {
+  [Symbol.iterator](): IterableIterator<Entry<T>>
+  [Symbol.asyncIterator](): AsyncIterableIterator<Entry<T>>
+}
+
+export class CursorRecords<T> implements Records<T> {
+  private readonly env: Environment
+  private readonly cursor: () => Cursor<T>
+
+  /** `cursor` makes one for each walk; what it throws, the walk throws. */
+  constructor(env: Environment, cursor: () => Cursor<T>) {
+    this.env = env
+    this.cursor = cursor
+  }
+
+  [Symbol.iterator](): IterableIterator<Entry<T>> {
+    return new SyncWalk(this.env, this.cursor())
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<Entry<T>> {
+    return new AsyncWalk(this.env, this.cursor())
+  }
+}
+
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
+
+/** Not a generator: resuming one costs as much as checking a frame. */
+class SyncWalk<T> implements IterableIterator<Entry<T>> {
+  private readonly env: Environment
+  private cursor: Cursor<T> | undefined
+
+  constructor(env: Environment, cursor: Cursor<T>) {
+    this.env = env
+    this.cursor = cursor
+  }
+
+  next(): IteratorResult<Entry<T>> {
+    const { cursor } = this
+    if (cursor === undefined) return DONE
+    try {
+      let found: StoredEntry<T> | 'fill' | 'end' = cursor.next()
+      for (; found === 'fill'; found = cursor.next()) runNow(this.env, cursor.fill())
+      return found === 'end' ? this.return() : { done: false, value: found }
+    } catch (error) {
+      this.return()
+      throw wrapSystemError(error, 'reading the log')
+    }
+  }
+
+  return(): IteratorReturnResult<undefined> {
+    const { cursor } = this
+    this.cursor = undefined
+    if (cursor !== undefined) runNow(this.env, cursor.close())
+    return DONE
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+}
+
+class AsyncWalk<T> implements AsyncIterableIterator<Entry<T>> {
+  private readonly env: Environment
+  private cursor: Cursor<T> | undefined
+  /** Calls of `next` that overlap are answered one after the other. */
+  private last: Promise<unknown> = Promise.resolve()
+
+  constructor(env: Environment, cursor: Cursor<T>) {
+    this.env = env
+    this.cursor = cursor
+  }
+
+  next(): Promise<IteratorResult<Entry<T>>> {
+    const answer = this.last.then(() => this.advance())
+    this.last = answer.catch(() => undefined)
+    return answer
+  }
+
+  return(): Promise<IteratorReturnResult<undefined>> {
+    const answer = this.last.then(() => this.finish())
+    this.last = answer
+    return answer
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  private async advance(): Promise<IteratorResult<Entry<T>>> {
+    const { cursor } = this
+    if (cursor === undefined) return DONE
+    try {
+      let found: StoredEntry<T> | 'fill' | 'end' = cursor.next()
+      for (; found === 'fill'; found = cursor.next()) await later(this.env, cursor.fill())
+      return found === 'end' ? await this.finish() : { done: false, value: found }
+    } catch (error) {
+      await this.finish()
+      throw wrapSystemError(error, 'reading the log')
+    }
+  }
+
+  private async finish(): Promise<IteratorReturnResult<undefined>> {
+    const { cursor } = this
+    this.cursor = undefined
+    if (cursor !== undefined) await later(this.env, cursor.close())
+    return DONE
+  }
+}
+
+function later(env: Environment, steps: Parameters<typeof runLater<void>>[1]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    runLater(env, steps, (error) => {
+      if (error) reject(error instanceof Error ? error : new Error(String(error)))
+      else resolve()
+    })
+  })
+}

@@ -1,0 +1,127 @@
+import type { ManifestStore } from '../../segments/manifest-store.ts'
+import { SeglogError } from '../../segments/errors.ts'
+import type { SealedLine } from '../../segments/format/manifest.ts'
+import { segmentName } from '../../segments/format/names.ts'
+import type { OffsetList, Segment } from '../../segments/segment.ts'
+
+/** A segment as a reader sees it. */
+export interface SegmentRef {
+  readonly ordinal: number
+  readonly path: string
+  readonly salt: number
+  readonly firstSequence: number
+  /** Last record that may be read. */
+  readonly lastSequence: number
+  readonly baseTimestamp: bigint
+  /** Bytes that may be read. */
+  readonly end: number
+  /** What the writer knows of it; undefined for a sealed one. */
+  readonly live: { readonly offsets: OffsetList; readonly definitions: readonly Uint8Array[] } | undefined
+}
+
+/** What readers must know of a log, wherever they get it from. */
+export interface LogView {
+  /** Last record that may be read. */
+  readonly highWatermark: number
+  /** First record of the log that is not archived. */
+  readonly firstSequence: number
+  /** The segment that holds this record; throws GAP or ARCHIVED where none does. */
+  segmentOf(sequence: number): SegmentRef
+}
+
+/** The view of the process that writes. */
+export class WriterView implements LogView {
+  private readonly directory: string
+  private readonly manifests: ManifestStore
+  private readonly openSegments: () => readonly Segment[]
+  private readonly durable: () => number
+  private readonly sealed = new Map<number, SegmentRef>()
+
+  constructor(
+    directory: string,
+    manifests: ManifestStore,
+    openSegments: () => readonly Segment[],
+    durable: () => number,
+  ) {
+    this.directory = directory
+    this.manifests = manifests
+    this.openSegments = openSegments
+    this.durable = durable
+  }
+
+  get highWatermark(): number {
+    return this.durable()
+  }
+
+  get firstSequence(): number {
+    for (const line of this.manifests.latest.segments) if (line.state === 'sealed') return line.firstSequence
+    return this.openSegments()[0]!.firstSequence
+  }
+
+  segmentOf(sequence: number): SegmentRef {
+    for (const segment of this.openSegments()) {
+      if (segment.firstSequence <= sequence && sequence <= segment.lastSequence) return this.liveRef(segment)
+    }
+    const line = this.lineOf(sequence)
+    if (line === undefined) throw lostError(this.directory, sequence)
+    if (line.state === 'archived') throw archivedError(line, sequence)
+    return this.sealedRef(line)
+  }
+
+  private liveRef(segment: Segment): SegmentRef {
+    return {
+      ordinal: segment.plan.ordinal,
+      path: segment.path,
+      salt: segment.plan.salt,
+      firstSequence: segment.firstSequence,
+      lastSequence: Math.min(segment.lastSequence, this.highWatermark),
+      baseTimestamp: segment.baseTimestamp,
+      end: segment.durableEnd,
+      live: segment,
+    }
+  }
+
+  /** The last line that starts at or before this record, if it reaches it. */
+  private lineOf(sequence: number): SealedLine | undefined {
+    const lines = this.manifests.latest.segments
+    let low = 0
+    let high = lines.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const line = lines[middle]!
+      if (line.state !== 'open' && line.firstSequence <= sequence) low = middle + 1
+      else high = middle
+    }
+    const line = lines[low - 1]
+    return line !== undefined && line.state !== 'open' && sequence <= line.lastSequence ? line : undefined
+  }
+
+  private sealedRef(line: SealedLine): SegmentRef {
+    const known = this.sealed.get(line.ordinal)
+    if (known !== undefined) return known
+    const ref: SegmentRef = {
+      ordinal: line.ordinal,
+      path: `${this.directory}/${segmentName(line.ordinal)}`,
+      salt: line.salt,
+      firstSequence: line.firstSequence,
+      lastSequence: line.lastSequence,
+      baseTimestamp: BigInt(line.baseTimestamp),
+      end: line.dataBytes,
+      live: undefined,
+    }
+    this.sealed.set(line.ordinal, ref)
+    return ref
+  }
+}
+
+function lostError(directory: string, sequence: number): SeglogError {
+  return new SeglogError('GAP', `record ${sequence} should be there and no segment holds it`, {
+    file: directory,
+    sequence,
+  })
+}
+
+function archivedError(line: SealedLine, sequence: number): SeglogError {
+  const message = `record ${sequence} is archived in ${line.place ?? 'archive/'}. Restore its segment to read it.`
+  return new SeglogError('ARCHIVED', message, { sequence, ...(line.place === undefined ? {} : { file: line.place }) })
+}

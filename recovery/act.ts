@@ -1,0 +1,138 @@
+import type { Environment, Handle } from '../segments/env/environment.ts'
+import { type Steps, step } from '../segments/env/steps.ts'
+import { removeIfThere } from '../segments/files.ts'
+import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
+import { SLOTS_NAME, segmentName } from '../segments/format/names.ts'
+import type { Position } from '../segments/format/slots.ts'
+import { ManifestStore } from '../segments/manifest-store.ts'
+import type { Segment, SegmentPlan } from '../segments/segment.ts'
+import { writeFirstSlot } from '../segments/slots-file.ts'
+import { keepAside } from './aside.ts'
+import { placeSlots } from './create.ts'
+import type { Inspection, SegmentEvidence } from './evidence.ts'
+import type { RecoveryPlan } from './plan.ts'
+import type { CutReport } from './report.ts'
+import { type SettledTail, type Work, cutTo, settleTail } from './settle.ts'
+
+/** What acting on a plan leaves: a log that can be written. */
+export interface Acted {
+  readonly manifests: ManifestStore
+  readonly active: Segment
+  readonly spare: SegmentPlan | undefined
+  readonly lastTimestamp: bigint
+  readonly position: Position
+  readonly slots: Handle
+  readonly slotTurn: number
+  readonly cut: CutReport | undefined
+  readonly notes: readonly string[]
+}
+
+/**
+ * Carries out a plan. Each step can be interrupted and done again: what is cut is kept aside first; new files get their
+ * names only when they are synced; then the manifest; the slot last of all; files are removed after the manifest that
+ * does not list them any more.
+ */
+export function* act(env: Environment, inspection: Inspection, manifest: Manifest, plan: RecoveryPlan): Steps<Acted> {
+  const { directory } = inspection
+  const epoch = Math.max(manifest.epoch, inspection.slot?.epoch ?? 0) + 1
+  const work: Work = { env, directory, inspection, manifest, plan, epoch, notes: [], cut: undefined }
+  for (const line of plan.unsealed) yield* finishSealing(work, line)
+  yield* keepRests(work)
+  const tail = yield* settleTail(work)
+  if (!inspection.slotsThere) yield* placeSlots(env, directory)
+  yield* step({ do: 'syncDirectory', path: directory })
+
+  const { active } = tail
+  const position = { ordinal: active.plan.ordinal, offset: active.end, sequence: active.lastSequence }
+  const spare = spareOf(work, active)
+  const listed = inspection.generations
+  const start = { ...manifest, generation: Math.max(manifest.generation, ...listed) }
+  const manifests = new ManifestStore(env, directory, start, listed, () => position)
+  yield* manifests.update((latest) => nextManifest(work, latest, tail, spare))
+  const slots = yield* step({ do: 'open', path: `${directory}/${SLOTS_NAME}`, access: 'write' })
+  const slotTurn = 1 - inspection.slotTurn
+  yield* writeFirstSlot(slots, { ...position, logId: manifest.logId, epoch }, slotTurn)
+  yield* removeLeftovers(work, active, spare)
+  return {
+    manifests,
+    active,
+    spare,
+    lastTimestamp: tail.lastTimestamp,
+    position,
+    slots,
+    slotTurn,
+    cut: work.cut,
+    notes: work.notes,
+  }
+}
+
+/** The successor proves this segment whole; what lies behind its end is dead. */
+function* finishSealing(work: Work, line: SealedLine): Steps<void> {
+  const path = `${work.directory}/${segmentName(line.ordinal)}`
+  const evidence = work.inspection.segments.find((segment) => segment.ordinal === line.ordinal)
+  const restEnd = evidence?.scan?.holes.at(-1)?.end ?? 0
+  if (restEnd > line.dataBytes) yield* aside(work, evidence!, line.dataBytes, restEnd)
+  yield* cutTo(path, line.dataBytes)
+  work.notes.push(`finished the sealing of ${segmentName(line.ordinal)}`)
+}
+
+/** Keeps aside what is cut off the end, and files that are neither used nor empty. */
+function* keepRests(work: Work): Steps<void> {
+  const { plan } = work
+  const { tail, decision } = plan
+  for (const dirty of [tail, ...plan.behind]) {
+    if (dirty?.role === 'dirty') yield* aside(work, dirty, 0, dirty.size)
+  }
+  if (tail?.role !== 'used' || tail.scan === undefined) return
+  const { holes, stretches } = tail.scan
+  const last = stretches.at(-1)
+  const restEnd = Math.max(last?.end ?? 0, holes.at(-1)?.end ?? 0)
+  if (restEnd <= decision.end) return
+  const keptIn = yield* aside(work, tail, decision.end, restEnd)
+  work.cut = {
+    file: tail.path,
+    offset: decision.end,
+    bytes: restEnd - decision.end,
+    keptIn,
+    from: decision.sequence + 1,
+    to: Math.max(decision.sequence + 1, last?.lastSeen ?? 0),
+    zeroSectors: holes.some((hole) => hole.zeroSectors && hole.end > decision.end),
+  }
+}
+
+function* aside(work: Work, segment: SegmentEvidence, start: number, end: number): Steps<string> {
+  const { directory, epoch } = work
+  const path = yield* keepAside({ directory, from: segment.path, ordinal: segment.ordinal, start, end, epoch })
+  work.notes.push(`kept ${end - start} bytes of ${segmentName(segment.ordinal)} in ${path}`)
+  return path
+}
+
+/** An empty segment behind the active one, kept only after a clean end: then nothing can have been on its way into it. */
+function spareOf(work: Work, active: Segment): SegmentPlan | undefined {
+  const { inspection, plan } = work
+  const behind = plan.behind.find((segment) => segment.ordinal === active.plan.ordinal + 1)
+  if (inspection.closed === undefined || behind?.role !== 'unused' || behind.line?.state !== 'open') return undefined
+  const { ordinal, salt, segmentBytes } = behind.line
+  return behind.size === segmentBytes ? { ordinal, salt, segmentBytes } : undefined
+}
+
+function nextManifest(work: Work, latest: Manifest, tail: SettledTail, spare: SegmentPlan | undefined): Manifest {
+  const { plan, epoch } = work
+  const open = [tail.active.plan, ...(spare ? [spare] : [])].map((each) => ({ ...each, state: 'open' as const }))
+  const sealed = [...plan.unsealed, ...(tail.sealed ? [tail.sealed] : [])]
+  const isReplaced = (ordinal: number): boolean =>
+    ordinal >= tail.active.plan.ordinal || sealed.some((line) => line.ordinal === ordinal)
+  const kept = latest.segments.filter((line) => !isReplaced(line.ordinal))
+  const lost = plan.decision.verdict === 'corrupt' ? [...latest.lost, ...plan.decision.lost] : latest.lost
+  return { ...latest, epoch, clean: null, lost, segments: [...kept, ...sealed, ...open] }
+}
+
+/** Temporary files, and segments behind the active one: of the latter only zeros are left that were not kept aside. */
+function* removeLeftovers(work: Work, active: Segment, spare: SegmentPlan | undefined): Steps<void> {
+  const { directory, inspection, plan } = work
+  for (const name of inspection.temporary) yield* removeIfThere(`${directory}/${name}`)
+  for (const segment of plan.behind) {
+    if (segment.ordinal <= active.plan.ordinal || segment.ordinal === spare?.ordinal) continue
+    if (segment.role !== 'missing') yield* removeIfThere(segment.path)
+  }
+}

@@ -1,0 +1,51 @@
+import { type Steps, step } from '../segments/env/steps.ts'
+import { hasCode } from '../segments/errors.ts'
+import { removeIfThere, withFile, writeAll } from '../segments/files.ts'
+import { CUT_DIRECTORY, cutName } from '../segments/format/names.ts'
+import { Window } from '../segments/window.ts'
+
+export interface AsideRequest {
+  readonly directory: string
+  readonly from: string
+  readonly ordinal: number
+  readonly start: number
+  readonly end: number
+  readonly epoch: number
+}
+
+/**
+ * Keeps bytes that are about to be cut in a file of their own in `cut/`; durable, name and all, when the steps end.
+ * Returns its path. An interrupted recovery that comes again writes the same file again.
+ */
+export function* keepAside(request: AsideRequest): Steps<string> {
+  const cut = `${request.directory}/${CUT_DIRECTORY}`
+  yield* makeDirectory(cut, request.directory)
+  const path = `${cut}/${cutName(request.ordinal, request.start, request.epoch)}`
+  const temporary = `${path}.tmp`
+  yield* removeIfThere(temporary)
+  yield* withFile(request.from, 'read', (source) =>
+    withFile(temporary, 'create', function* (target) {
+      const window = new Window()
+      for (let at = request.start; at < request.end;) {
+        yield* window.load(source, at, 1, request.end)
+        if (window.length === 0) break
+        yield* writeAll(target, window.block.bytes, 0, window.length, at - request.start)
+        at += window.length
+      }
+      yield* step({ do: 'sync', handle: target })
+    }),
+  )
+  yield* step({ do: 'rename', from: temporary, to: path })
+  yield* step({ do: 'syncDirectory', path: cut })
+  return path
+}
+
+/** Makes a directory unless it is there; its name is durable when the steps end. */
+export function* makeDirectory(path: string, parent: string): Steps<void> {
+  try {
+    yield* step({ do: 'makeDirectory', path })
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+  }
+  yield* step({ do: 'syncDirectory', path: parent })
+}

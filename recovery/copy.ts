@@ -1,0 +1,100 @@
+import type { Handle } from '../segments/env/environment.ts'
+import { type Steps, step } from '../segments/env/steps.ts'
+import { SeglogError } from '../segments/errors.ts'
+import { withFile, writeAll } from '../segments/files.ts'
+import { DIGEST_START, addToDigest } from '../segments/format/checksum.ts'
+import { FrameDecoder, resealFrame } from '../segments/format/frame.ts'
+import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
+import { FRAMES_START, type Stretch } from '../segments/scan.ts'
+import { Window } from '../segments/window.ts'
+
+const PIECE_BYTES = 1024 * 1024
+const ZEROS = Buffer.alloc(PIECE_BYTES)
+
+export interface CopyRequest {
+  readonly from: string
+  readonly to: string
+  /** Salt of the old file. */
+  readonly salt: number
+  readonly stretches: readonly Stretch[]
+  /** Where the accepted part ends. */
+  readonly end: number
+  /** Header of the new file; undefined where nothing is accepted: then it is all zeros. */
+  readonly header: SegmentHeader | undefined
+  /** Length of the new file. */
+  readonly segmentBytes: number
+}
+
+/**
+ * Copies the accepted part of a segment into a new file under a new salt, fills the rest with zeros, and syncs it; returns
+ * its digest. Each frame is verified as it is copied; bytes of holes go along as they are, and stay invalid: a copy must
+ * never make damage look sound. Offsets do not change, so claims and slots stay true.
+ */
+export function* copySegment(request: CopyRequest): Steps<number> {
+  return yield* withFile(request.to, 'create', function* (target) {
+    let digest = DIGEST_START
+    let end = 0
+    if (request.header !== undefined) {
+      const header = encodeHeader(request.header)
+      yield* writeAll(target, header, 0, header.length, 0)
+      digest = yield* withFile(request.from, 'read', (source) =>
+        copyFrames(request, source, target, request.header!.salt),
+      )
+      end = request.end
+    }
+    for (let at = end; at < request.segmentBytes; at += PIECE_BYTES) {
+      yield* writeAll(target, ZEROS, 0, Math.min(PIECE_BYTES, request.segmentBytes - at), at)
+    }
+    yield* step({ do: 'sync', handle: target })
+    return digest
+  })
+}
+
+function* copyFrames(request: CopyRequest, source: Handle, target: Handle, salt: number): Steps<number> {
+  const decoder = new FrameDecoder()
+  const window = new Window(PIECE_BYTES)
+  let digest = DIGEST_START
+  let at = FRAMES_START
+  for (const stretch of request.stretches) {
+    if (stretch.start >= request.end) break
+    yield* copyRaw(source, target, at, stretch.start)
+    at = stretch.start
+    const stop = Math.min(stretch.end, request.end)
+    while (at < stop) {
+      // A piece ends where a frame does: the window is loaded anew from there.
+      yield* window.load(source, at, Math.min(PIECE_BYTES, stop - at), stop)
+      const start = at
+      while (at < stop) {
+        const finding = decoder.read(window.block, at - start, window.length, at, request.salt)
+        if (finding === 'short' && at > start) break
+        if (finding === 'short') {
+          yield* window.load(source, at, decoder.length, stop)
+          if (window.holds(at, decoder.length)) continue
+        }
+        if (finding !== 'frame') throw changed(request, at)
+        digest = addToDigest(digest, resealFrame(window.block.bytes, at - start, decoder.length, at, salt))
+        at += decoder.length
+      }
+      yield* writeAll(target, window.block.bytes, 0, at - start, start)
+    }
+  }
+  yield* copyRaw(source, target, at, request.end)
+  return digest
+}
+
+function* copyRaw(source: Handle, target: Handle, from: number, to: number): Steps<void> {
+  const window = new Window()
+  for (let at = from; at < to;) {
+    yield* window.load(source, at, 1, to)
+    if (window.length === 0) return
+    yield* writeAll(target, window.block.bytes, 0, window.length, at)
+    at += window.length
+  }
+}
+
+function changed(request: CopyRequest, offset: number): SeglogError {
+  return new SeglogError('IO', 'a frame read differently than a moment before: the disk is not to be trusted', {
+    file: request.from,
+    offset,
+  })
+}

@@ -1,0 +1,178 @@
+import type { Environment, Handle } from '../segments/env/environment.ts'
+import { type Steps, runNow, step } from '../segments/env/steps.ts'
+import { hasCode } from '../segments/errors.ts'
+import { readUpTo, withFile } from '../segments/files.ts'
+import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
+import { SEGMENT_HEADER } from '../segments/format/layout.ts'
+import type { Manifest, OpenLine, SealedLine, SegmentLine } from '../segments/format/manifest.ts'
+import { segmentName } from '../segments/format/names.ts'
+import type { Position } from '../segments/format/slots.ts'
+import { type Scan, type SegmentKey, SegmentScanner } from '../segments/scan.ts'
+import type { Finding, SegmentEvidence, SegmentRole } from './evidence.ts'
+import { newerFormat } from './inspect.ts'
+
+/** What the walk over the segments carries along. */
+interface Walk {
+  readonly env: Environment
+  readonly directory: string
+  readonly manifest: Manifest
+  readonly closed: Position | undefined
+  readonly findings: Finding[]
+  /** Sequence of the record that the next segment should start with. */
+  nextSequence: number
+}
+
+/** Notes the last record of a segment; records given up by name behind it count as passed. */
+function goOnAfter(walk: Walk, lastSequence: number): void {
+  const given = walk.manifest.lost.find((range) => range.from <= lastSequence + 1 && range.to > lastSequence)
+  walk.nextSequence = (given?.to ?? lastSequence) + 1
+}
+
+/**
+ * Looks at every segment that is listed or there, in order. Of sealed ones only the length and the header are read; the
+ * frames of the others are checked one by one.
+ */
+export function inspectSegments(
+  env: Environment,
+  directory: string,
+  onDisk: readonly number[],
+  manifest: Manifest,
+  closed: Position | undefined,
+  findings: Finding[],
+): SegmentEvidence[] {
+  const walk: Walk = { env, directory, manifest, closed, findings, nextSequence: 1 }
+  const lines = new Map(manifest.segments.map((line) => [line.ordinal, line]))
+  const first = manifest.segments[0]?.ordinal ?? 1
+  const ordinals = [...new Set([...lines.keys(), ...onDisk.filter((ordinal) => ordinal >= first)])].sort(
+    (a, b) => a - b,
+  )
+  return ordinals.map((ordinal) => inspectSegment(walk, ordinal, lines.get(ordinal)))
+}
+
+function inspectSegment(walk: Walk, ordinal: number, line: SegmentLine | undefined): SegmentEvidence {
+  const path = `${walk.directory}/${segmentName(ordinal)}`
+  if (line?.state === 'archived') {
+    goOnAfter(walk, line.lastSequence)
+    return { ordinal, path, role: 'sealed', line, size: 0, header: undefined, key: undefined, scan: undefined }
+  }
+  const evidence = readSegment(walk, ordinal, path, line)
+  if (evidence === undefined) {
+    if (line?.state === 'sealed') reportMissing(walk, line, path)
+    return { ordinal, path, role: 'missing', line, size: 0, header: undefined, key: undefined, scan: undefined }
+  }
+  return evidence
+}
+
+function readSegment(
+  walk: Walk,
+  ordinal: number,
+  path: string,
+  line: SegmentLine | undefined,
+): SegmentEvidence | undefined {
+  const body = (handle: Handle): Steps<SegmentEvidence> => readOpened(walk, ordinal, path, line, handle)
+  try {
+    return runNow(walk.env, withFile(path, 'read', body))
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ELOOP') || hasCode(error, 'EINVAL')) return undefined
+    throw error
+  }
+}
+
+function* readOpened(
+  walk: Walk,
+  ordinal: number,
+  path: string,
+  line: SegmentLine | undefined,
+  handle: Handle,
+): Steps<SegmentEvidence> {
+  const size = yield* step({ do: 'size', handle })
+  const bytes = Buffer.alloc(SEGMENT_HEADER.size)
+  const length = yield* readUpTo(handle, bytes, 0, bytes.length, 0)
+  const header = ownHeader(decodeHeader(bytes.subarray(0, length)), walk.manifest.logId, ordinal)
+  if (header.found === 'newer') throw newerFormat(path)
+  if (line?.state === 'sealed') {
+    checkSealed(walk, line, path, size, header)
+    return { ordinal, path, role: 'sealed', line, size, header, key: undefined, scan: undefined }
+  }
+  const key = keyOf(header, line?.state === 'open' ? line : undefined, walk.nextSequence)
+  // A log that was closed in order has written nothing behind its end; there is no need to read a spare or zeros.
+  const { closed } = walk
+  const isBehind =
+    closed !== undefined && (ordinal > closed.ordinal || (ordinal === closed.ordinal && closed.offset === 0))
+  const untouched = isBehind && header.found === 'zeros'
+  if (key === undefined || untouched) {
+    const role = header.found === 'zeros' && (untouched || (yield* isAllZero(handle, size))) ? 'unused' : 'dirty'
+    return { ordinal, path, role, line, size, header, key: undefined, scan: undefined }
+  }
+  const end = closed?.ordinal === ordinal ? Math.min(size, closed.offset) : size
+  const scan = yield* new SegmentScanner(handle, end, key).run('search')
+  if (scan.unknownAt !== undefined) throw newerFormat(path)
+  const role = roleOf(header, scan)
+  if (role === 'used') noteEnd(walk, scan, key, header, path)
+  return { ordinal, path, role, line, size, header, key, scan }
+}
+
+/** A sound header of another log, or of another place in this one, says nothing about this file. */
+function ownHeader(finding: HeaderFinding, logId: string, ordinal: number): HeaderFinding {
+  if (finding.found !== 'header') return finding
+  return finding.header.logId === logId && finding.header.ordinal === ordinal ? finding : { found: 'foreign' }
+}
+
+function keyOf(header: HeaderFinding, line: OpenLine | undefined, nextSequence: number): SegmentKey | undefined {
+  if (header.found === 'header') return header.header
+  if (line === undefined) return undefined
+  return { salt: line.salt, firstSequence: nextSequence, baseTimestamp: undefined }
+}
+
+function roleOf(header: HeaderFinding, scan: Scan): SegmentRole {
+  if (header.found === 'header' || scan.stretches.length > 0) return 'used'
+  return header.found === 'zeros' && scan.holes.length === 0 ? 'unused' : 'dirty'
+}
+
+function noteEnd(walk: Walk, scan: Scan, key: SegmentKey, header: HeaderFinding, path: string): void {
+  if (header.found !== 'header') {
+    walk.findings.push({
+      code: 'CORRUPT',
+      message: 'the header of a used segment cannot be read',
+      file: path,
+      offset: 0,
+    })
+  } else if (header.header.firstSequence > walk.nextSequence) {
+    const range = { from: walk.nextSequence, to: header.header.firstSequence - 1 }
+    if (!walk.manifest.lost.some((lost) => lost.from <= range.from && lost.to >= range.to)) {
+      walk.findings.push({ code: 'GAP', message: 'records are missing before this segment', file: path, ...range })
+    }
+  }
+  goOnAfter(walk, scan.stretches.at(-1)?.lastSequence ?? key.firstSequence - 1)
+}
+
+function* isAllZero(handle: Handle, size: number): Steps<boolean> {
+  const scan = yield* new SegmentScanner(handle, size, { salt: 0, firstSequence: 1, baseTimestamp: 0n }).run('stop')
+  return scan.stretches.length === 0 && scan.holes.length === 0
+}
+
+function checkSealed(walk: Walk, line: SealedLine, path: string, size: number, header: HeaderFinding): void {
+  goOnAfter(walk, line.lastSequence)
+  const range = { from: line.firstSequence, to: line.lastSequence }
+  if (header.found !== 'header') {
+    const message = `the header of a sealed segment cannot be read (${header.found})`
+    walk.findings.push({ code: 'CORRUPT', message, file: path, offset: 0, ...range })
+  } else if (header.header.salt !== line.salt) {
+    walk.findings.push({
+      code: 'GAP',
+      message: 'this is not the file that was sealed under this name',
+      file: path,
+      ...range,
+    })
+  }
+  if (size < line.dataBytes) {
+    const message = `a sealed segment is ${size} bytes long instead of ${line.dataBytes}`
+    walk.findings.push({ code: 'GAP', message, file: path, offset: size, ...range })
+  }
+}
+
+function reportMissing(walk: Walk, line: SealedLine, path: string): void {
+  goOnAfter(walk, line.lastSequence)
+  const range = { from: line.firstSequence, to: line.lastSequence }
+  walk.findings.push({ code: 'GAP', message: 'a sealed segment is missing', file: path, ...range })
+}

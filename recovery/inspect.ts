@@ -1,0 +1,190 @@
+import type { DirectoryEntry, Environment } from '../segments/env/environment.ts'
+import { runNow } from '../segments/env/steps.ts'
+import { SeglogError, hasCode } from '../segments/errors.ts'
+import { readWhole } from '../segments/files.ts'
+import { type Manifest, decodeManifest } from '../segments/format/manifest.ts'
+import { SLOTS_NAME, manifestName, parseName } from '../segments/format/names.ts'
+import type { Position, Slot } from '../segments/format/slots.ts'
+import { latestSlot, readSlots } from '../segments/slots-file.ts'
+import type { Finding, Inspection } from './evidence.ts'
+import { inspectSegments } from './inspect-segments.ts'
+import { rebuildManifest } from './rebuild.ts'
+
+/** Manifests are small; a larger one is none. */
+const MANIFEST_BYTES_MAX = 64 * 1024 * 1024
+
+/** The names in a log directory, by kind. */
+export interface Names {
+  readonly segments: readonly number[]
+  readonly manifests: readonly number[]
+  readonly slots: boolean
+  readonly cut: boolean
+  readonly archive: boolean
+  readonly temporary: readonly string[]
+  readonly foreign: readonly string[]
+}
+
+/**
+ * Reads what a log directory holds. Changes nothing, needs no lock. Any error of the disk is thrown as it is: a file that
+ * cannot be read is never taken for one that is empty or short.
+ */
+export function inspect(env: Environment, directory: string): Inspection {
+  const names = sortNames(env.call({ do: 'list', path: directory }))
+  const findings: Finding[] = names.foreign.map((name) => ({
+    code: 'IGNORED',
+    message: 'a file that is none of seglog; it is left alone',
+    file: `${directory}/${name}`,
+  }))
+  const manifests = readManifests(env, directory, names, findings)
+  const slots = names.slots ? runNow(env, readSlots(`${directory}/${SLOTS_NAME}`)) : []
+  if (slots.includes('newer')) throw newerFormat(`${directory}/${SLOTS_NAME}`)
+  let manifest = manifests.manifest
+  let from: Inspection['manifestFrom'] = manifests.from
+  if (manifest === undefined) {
+    const traces = tracesOf(names, slots)
+    const rebuilt = rebuildManifest(env, directory, names.segments, firstOf(slots), names.manifests, findings)
+    if (rebuilt === undefined) return nothing(directory, names, traces, findings)
+    manifest = rebuilt
+    from = 'rebuilt'
+  }
+  // A slot of an earlier epoch says less than the manifest, which was written after it and names a later point.
+  const slot = latestSlot(slots, manifest.logId)
+  const current = slot !== undefined && slot.epoch >= manifest.epoch ? slot : undefined
+  const closed =
+    from === 'newest' && (current === undefined || !isBeyond(current, manifest.clean)) ? manifest.clean : null
+  const proven = furthest([manifest.highWatermark, manifest.clean ?? undefined, current])
+  const segments = inspectSegments(env, directory, names.segments, manifest, closed ?? undefined, findings)
+  return {
+    directory,
+    state: 'log',
+    traces: [],
+    manifest,
+    manifestFrom: from,
+    generations: names.manifests,
+    slot: current,
+    slotsThere: names.slots,
+    slotTurn: Math.max(
+      0,
+      slots.findIndex((each) => each === slot),
+    ),
+    proven,
+    closed: closed ?? undefined,
+    segments,
+    findings,
+    foreign: names.foreign,
+    temporary: names.temporary,
+  }
+}
+
+export function newerFormat(file: string): SeglogError {
+  return new SeglogError('UNSUPPORTED_FORMAT', 'a newer version of seglog wrote this. Open it with that version.', {
+    file,
+  })
+}
+
+function sortNames(entries: readonly DirectoryEntry[]): Names {
+  const segments: number[] = []
+  const manifests: number[] = []
+  const temporary: string[] = []
+  const foreign: string[] = []
+  let slots = false
+  let cut = false
+  let archive = false
+  for (const { name, kind } of entries) {
+    const parsed = parseName(name)
+    if (kind === 'directory' && parsed.kind === 'cut') cut = true
+    else if (kind === 'directory' && parsed.kind === 'archive') archive = true
+    else if (parsed.kind === 'socket' || parsed.kind === 'lock') continue
+    else if (kind !== 'file') foreign.push(name)
+    else if (parsed.kind === 'segment') segments.push(parsed.number)
+    else if (parsed.kind === 'manifest') manifests.push(parsed.number)
+    else if (parsed.kind === 'slots') slots = true
+    else if (parsed.kind === 'temporary') temporary.push(name)
+    else if (parsed.kind !== 'sidecar') foreign.push(name)
+  }
+  segments.sort((a, b) => a - b)
+  manifests.sort((a, b) => b - a)
+  return { segments, manifests, slots, cut, archive, temporary, foreign }
+}
+
+interface FoundManifest {
+  readonly manifest: Manifest | undefined
+  readonly from: 'newest' | 'previous' | 'nowhere'
+}
+
+/** The newest manifest that can be read; what is wrong with newer ones is a finding. */
+function readManifests(env: Environment, directory: string, names: Names, findings: Finding[]): FoundManifest {
+  for (const [index, generation] of names.manifests.entries()) {
+    const file = `${directory}/${manifestName(generation)}`
+    const bytes = readManifestFile(env, file)
+    const finding = decodeManifest(bytes)
+    if (finding.found === 'newer') throw newerFormat(file)
+    if (finding.found === 'manifest' && finding.manifest.generation === generation) {
+      return { manifest: finding.manifest, from: index === 0 ? 'newest' : 'previous' }
+    }
+    const reason = finding.found === 'damaged' ? finding.reason : 'it is no manifest of that generation'
+    findings.push({ code: 'CORRUPT', message: `a manifest cannot be read: ${reason}`, file })
+  }
+  return { manifest: undefined, from: 'nowhere' }
+}
+
+function readManifestFile(env: Environment, file: string): Buffer {
+  try {
+    return runNow(env, readWhole(file, MANIFEST_BYTES_MAX)) ?? Buffer.alloc(0)
+  } catch (error) {
+    if (error instanceof SeglogError && error.code === 'CORRUPT') return Buffer.alloc(0)
+    // Not a regular file any more: no manifest, but no error of the disk either.
+    if (hasCode(error, 'ELOOP') || hasCode(error, 'EINVAL')) return Buffer.alloc(0)
+    throw error
+  }
+}
+
+/** What only a log leaves behind: with any of it, an empty directory was not always empty. */
+function tracesOf(names: Names, slots: readonly (Slot | 'newer' | undefined)[]): string[] {
+  const traces: string[] = []
+  if (firstOf(slots) !== undefined) traces.push(SLOTS_NAME)
+  if (names.manifests.length > 0) traces.push(...names.manifests.map(manifestName))
+  if (names.cut) traces.push('cut/')
+  if (names.archive) traces.push('archive/')
+  return traces
+}
+
+function nothing(directory: string, names: Names, traces: readonly string[], findings: readonly Finding[]): Inspection {
+  return {
+    directory,
+    state: traces.length > 0 ? 'traces' : 'nothing',
+    traces,
+    manifest: undefined,
+    manifestFrom: 'nowhere',
+    generations: names.manifests,
+    slot: undefined,
+    slotsThere: names.slots,
+    slotTurn: 0,
+    proven: undefined,
+    closed: undefined,
+    segments: [],
+    findings,
+    foreign: names.foreign,
+    temporary: names.temporary,
+  }
+}
+
+function firstOf(slots: readonly (Slot | 'newer' | undefined)[]): Slot | undefined {
+  return slots.find((slot): slot is Slot => slot !== undefined && slot !== 'newer')
+}
+
+function furthest(positions: readonly (Position | undefined)[]): Position | undefined {
+  let best: Position | undefined
+  for (const position of positions)
+    if (position !== undefined && (best === undefined || isBeyond(position, best))) best = position
+  return best
+}
+
+function isBeyond(a: Position, b: Position | null): boolean {
+  if (b === null) return true
+  return a.ordinal !== b.ordinal
+    ? a.ordinal > b.ordinal
+    : a.offset !== b.offset
+      ? a.offset > b.offset
+      : a.sequence > b.sequence
+}

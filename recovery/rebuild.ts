@@ -1,0 +1,73 @@
+import type { Environment } from '../segments/env/environment.ts'
+import { runNow } from '../segments/env/steps.ts'
+import { hasCode } from '../segments/errors.ts'
+import { readUpTo, withFile } from '../segments/files.ts'
+import { type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
+import { CHAIN, COMPRESSION, SEGMENT_HEADER } from '../segments/format/layout.ts'
+import type { Manifest } from '../segments/format/manifest.ts'
+import { segmentName } from '../segments/format/names.ts'
+import type { Slot } from '../segments/format/slots.ts'
+import type { Finding } from './evidence.ts'
+
+/**
+ * A manifest that says what the headers of the segments say, for a log whose manifests are all gone. It lists nothing:
+ * every segment is then looked at as one that was never sealed. Undefined where no header can be read.
+ */
+export function rebuildManifest(
+  env: Environment,
+  directory: string,
+  ordinals: readonly number[],
+  slot: Slot | undefined,
+  generations: readonly number[],
+  findings: Finding[],
+): Manifest | undefined {
+  const headers = ordinals.map((ordinal) => readHeader(env, `${directory}/${segmentName(ordinal)}`))
+  const known = headers.filter((header) => header !== undefined)
+  const last = known.at(-1)
+  if (last === undefined) return undefined
+  findings.push({
+    code: 'CORRUPT',
+    message: 'no manifest can be read; it is rebuilt from the segments',
+    file: directory,
+  })
+  return {
+    generation: Math.max(0, ...generations),
+    logId: last.logId,
+    epoch: Math.max(last.epoch, slot?.epoch ?? 0),
+    createdAt: String(known[0]!.baseTimestamp),
+    status: 'running',
+    options: {
+      segmentBytes: Math.max(...known.map((header) => header.segmentBytes)),
+      codec: last.codec,
+      compression: nameOf(COMPRESSION, last.compression),
+      chain: nameOf(CHAIN, last.chain),
+    },
+    highWatermark: { ordinal: 0, offset: 0, sequence: 0 },
+    clean: null,
+    segments: [],
+    lost: [],
+    keys: {},
+    anchors: [],
+    cursors: {},
+    run: null,
+  }
+}
+
+function readHeader(env: Environment, path: string): SegmentHeader | undefined {
+  const bytes = Buffer.alloc(SEGMENT_HEADER.size)
+  try {
+    const length = runNow(
+      env,
+      withFile(path, 'read', (handle) => readUpTo(handle, bytes, 0, bytes.length, 0)),
+    )
+    const finding = decodeHeader(bytes.subarray(0, length))
+    return finding.found === 'header' ? finding.header : undefined
+  } catch (error) {
+    if (hasCode(error, 'ELOOP') || hasCode(error, 'EINVAL')) return undefined
+    throw error
+  }
+}
+
+function nameOf(names: Readonly<Record<string, number>>, value: number): string {
+  return Object.keys(names).find((name) => names[name] === value) ?? `unknown-${value}`
+}

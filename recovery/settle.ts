@@ -1,0 +1,197 @@
+import { SMALL_SEGMENT_BYTES, drawSalt } from '../segments/allocator.ts'
+import type { Environment } from '../segments/env/environment.ts'
+import { type Steps, step } from '../segments/env/steps.ts'
+import { isDiskFull } from '../segments/errors.ts'
+import { removeIfThere, withFile } from '../segments/files.ts'
+import type { Predecessor, SegmentHeader } from '../segments/format/header.ts'
+import { CHAIN, COMPRESSION, UNIT } from '../segments/format/layout.ts'
+import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest.ts'
+import { segmentName, temporaryName } from '../segments/format/names.ts'
+import { nonce } from '../segments/manifest-store.ts'
+import { NO_HEAD } from '../segments/sealing.ts'
+import { Segment, type SegmentPlan } from '../segments/segment.ts'
+import { copySegment } from './copy.ts'
+import { placeZeros } from './create.ts'
+import type { Inspection, SegmentEvidence } from './evidence.ts'
+import type { RecoveryPlan } from './plan.ts'
+import type { CutReport } from './report.ts'
+
+/** What the steps of one recovery share. */
+export interface Work {
+  readonly env: Environment
+  readonly directory: string
+  readonly inspection: Inspection
+  readonly manifest: Manifest
+  readonly plan: RecoveryPlan
+  readonly epoch: number
+  readonly notes: string[]
+  cut: CutReport | undefined
+}
+
+/** The segment to write from now on, and what is to be said of the tail. */
+export interface SettledTail {
+  readonly active: Segment
+  readonly lastTimestamp: bigint
+  /** The tail, where it is sealed because of damage inside. */
+  readonly sealed: SealedLine | undefined
+}
+
+/** Makes the tail what the decision says it is to become. */
+export function* settleTail(work: Work): Steps<SettledTail> {
+  const { plan, inspection, manifest, directory } = work
+  const { decision, tail } = plan
+  const accepted = decision.sequence > plan.sequenceBefore
+  if (tail?.role === 'used' && accepted) {
+    if (decision.verdict === 'damaged' || decision.verdict === 'corrupt') return yield* sealDamaged(work, tail)
+    return decision.copy ? yield* copyTail(work, tail) : stayInPlace(work, tail)
+  }
+  const isFresh = tail?.role === 'unused' && inspection.closed !== undefined && tail.line?.state === 'open'
+  const line = isFresh ? (tail.line as OpenLine) : undefined
+  const bytes = line?.segmentBytes ?? Math.min(manifest.options.segmentBytes, SMALL_SEGMENT_BYTES)
+  const salt = line?.salt ?? drawSalt(work.env, tail?.line?.salt ?? 0)
+  if (line === undefined || tail?.size !== bytes) yield* placeZeros(work.env, directory, plan.tailOrdinal, bytes)
+  return unusedActive(work, { ordinal: plan.tailOrdinal, salt, segmentBytes: bytes }, undefined)
+}
+
+/** A segment without a record, after `before` or the segment that is before the tail. */
+function unusedActive(work: Work, plan: SegmentPlan, before: SealedLine | undefined): SettledTail {
+  const predecessor = before ?? lineBefore(work, plan.ordinal)
+  const lost = work.plan.decision.lost.at(-1)?.to ?? 0
+  const lastSequence = Math.max(before?.lastSequence ?? work.plan.sequenceBefore, lost)
+  const path = `${work.directory}/${segmentName(plan.ordinal)}`
+  const active = new Segment(plan, path, predecessor && predecessorOf(predecessor), lastSequence + 1)
+  const lastTimestamp = before ? BigInt(before.lastTimestamp) : work.plan.timeBefore
+  return { active, lastTimestamp, sealed: before }
+}
+
+function stayInPlace(work: Work, tail: SegmentEvidence): SettledTail {
+  const header = headerOf(work, tail)
+  return usedActive(
+    work,
+    tail,
+    { ordinal: tail.ordinal, salt: header.salt, segmentBytes: header.segmentBytes },
+    undefined,
+  )
+}
+
+/** Copies the accepted part to a fresh file, which takes the name of the old one. */
+function* copyTail(work: Work, tail: SegmentEvidence): Steps<SettledTail> {
+  const { plan, digest } = yield* copyOver(work, tail)
+  work.notes.push(`copied ${segmentName(tail.ordinal)} up to its end at ${work.plan.decision.end} into a fresh file`)
+  return usedActive(work, tail, plan, digest)
+}
+
+function* copyOver(work: Work, tail: SegmentEvidence): Steps<{ readonly plan: SegmentPlan; readonly digest: number }> {
+  const old = headerOf(work, tail)
+  const salt = drawSalt(work.env, old.salt)
+  const smallest = Math.ceil(work.plan.decision.end / UNIT) * UNIT
+  for (const segmentBytes of [Math.max(old.segmentBytes, smallest), smallest]) {
+    const temporary = `${work.directory}/${temporaryName('copy', nonce(work.env))}`
+    const header = { ...old, salt, epoch: work.epoch, segmentBytes }
+    const { stretches } = tail.scan!
+    const { end } = work.plan.decision
+    try {
+      const digest = yield* copySegment({
+        from: tail.path,
+        to: temporary,
+        salt: tail.key!.salt,
+        stretches,
+        end,
+        header,
+        segmentBytes,
+      })
+      yield* step({ do: 'rename', from: temporary, to: tail.path })
+      return { plan: { ordinal: tail.ordinal, salt, segmentBytes }, digest }
+    } catch (error) {
+      yield* removeIfThere(temporary)
+      // On a full disk the log still opens, in a file without room: the next append then says DISK_FULL.
+      if (!isDiskFull(error) || segmentBytes === smallest) throw error
+    }
+  }
+  throw new Error('unreachable: the last size either worked or threw')
+}
+
+function usedActive(work: Work, tail: SegmentEvidence, plan: SegmentPlan, digest: number | undefined): SettledTail {
+  const { decision } = work.plan
+  const scan = tail.scan!
+  const { stretch } = decision
+  const header = headerOf(work, tail)
+  const active = new Segment(plan, tail.path, header.predecessor, header.firstSequence)
+  active.end = decision.end
+  active.durableEnd = decision.end
+  active.digest = digest ?? stretch.digest
+  active.lastSequence = decision.sequence
+  active.baseTimestamp = header.baseTimestamp
+  active.lastTimestamp = stretch.lastTimestamp
+  for (let index = 0; index <= decision.sequence - header.firstSequence; index++)
+    active.offsets.push(scan.offsets.at(index))
+  active.definitions.push(...scan.definitions.slice(0, stretch.definitions))
+  return { active, lastTimestamp: stretch.lastTimestamp, sealed: undefined }
+}
+
+/** Damage inside: the segment is sealed as it is, its bad bytes as bad as before, and writing goes on in a new one. */
+function* sealDamaged(work: Work, tail: SegmentEvidence): Steps<SettledTail> {
+  const { decision } = work.plan
+  const { stretch } = decision
+  const old = headerOf(work, tail)
+  const copied = decision.copy ? yield* copyOver(work, tail) : undefined
+  yield* cutTo(tail.path, decision.end)
+  work.notes.push(`sealed ${segmentName(tail.ordinal)} with the damage in it`)
+  const line: SealedLine = {
+    state: 'sealed',
+    ordinal: tail.ordinal,
+    salt: copied?.plan.salt ?? old.salt,
+    firstSequence: old.firstSequence,
+    lastSequence: decision.sequence,
+    dataBytes: decision.end,
+    digest: copied?.digest ?? stretch.digest,
+    head: NO_HEAD,
+    baseTimestamp: String(old.baseTimestamp),
+    lastTimestamp: String(stretch.lastTimestamp),
+    damaged: true,
+  }
+  const bytes = Math.min(work.manifest.options.segmentBytes, SMALL_SEGMENT_BYTES)
+  const ordinal = tail.ordinal + 1
+  yield* placeZeros(work.env, work.directory, ordinal, bytes)
+  return unusedActive(work, { ordinal, salt: drawSalt(work.env, line.salt), segmentBytes: bytes }, line)
+}
+
+/** The header of the tail as it is, or as it must have been where it cannot be read. */
+function headerOf(work: Work, tail: SegmentEvidence): SegmentHeader {
+  if (tail.header?.found === 'header') return tail.header.header
+  const { manifest } = work
+  const before = lineBefore(work, tail.ordinal)
+  const line = tail.line as OpenLine
+  return {
+    logId: manifest.logId,
+    ordinal: tail.ordinal,
+    firstSequence: tail.key!.firstSequence,
+    baseTimestamp: tail.scan!.baseTimestamp,
+    segmentBytes: line.segmentBytes,
+    salt: tail.key!.salt,
+    epoch: manifest.epoch,
+    codec: manifest.options.codec,
+    compression: COMPRESSION[manifest.options.compression as keyof typeof COMPRESSION],
+    chain: CHAIN[manifest.options.chain as keyof typeof CHAIN],
+    predecessor: before && predecessorOf(before),
+  }
+}
+
+function lineBefore(work: Work, ordinal: number): SealedLine | undefined {
+  const lines = [...work.plan.unsealed, ...work.manifest.segments]
+  const line = lines.find((each) => each.ordinal === ordinal - 1)
+  return line === undefined || line.state === 'open' ? undefined : line
+}
+
+function predecessorOf(line: SealedLine): Predecessor {
+  return { ordinal: line.ordinal, bytes: line.dataBytes, digest: line.digest, head: line.head }
+}
+
+/** Shortens a file to its used length, durably. */
+export function* cutTo(path: string, bytes: number): Steps<void> {
+  yield* withFile(path, 'write', function* (handle) {
+    const size = yield* step({ do: 'size', handle })
+    if (size > bytes) yield* step({ do: 'truncate', handle, size: bytes })
+    yield* step({ do: 'sync', handle })
+  })
+}

@@ -1,0 +1,89 @@
+import { Disk } from './disk.ts'
+import { type CrashOptions, cutPower } from './power-cut.ts'
+import type { Random } from './random.ts'
+import { FileTree, type OtherNode } from './tree.ts'
+import { TreeCopy } from './tree-copy.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+/** What a machine knows of a process that runs on it. */
+export interface Running {
+  readonly startTime: string
+  readonly busy: boolean
+  die(): void
+}
+
+/** A simulated machine: disk, page cache, clock, and the processes that run on it. */
+export class Machine {
+  readonly tree: FileTree
+  readonly disk: Disk
+  readonly clock: VirtualClock
+  readonly bootId: string
+  readonly processes = new Map<number, Running>()
+  #lastPid: number
+  #ticks: number
+
+  constructor(random: Random, tree: FileTree, disk: Disk, clock: VirtualClock) {
+    this.tree = tree
+    this.disk = disk
+    this.clock = clock
+    this.bootId = Array.from(random.bytes(16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+    this.#lastPid = 1000 + random.below(30_000)
+    this.#ticks = 1000 + random.below(1_000_000)
+  }
+
+  static fresh(random: Random, wallMs: number): Machine {
+    const tree = new FileTree()
+    const disk = new Disk(tree.slabs)
+    tree.observe(disk)
+    return new Machine(random, tree, disk, new VirtualClock(wallMs))
+  }
+
+  /** A pid and start time that nobody on this machine had before. */
+  nextProcess(): { readonly pid: number; readonly startTime: string } {
+    return { pid: ++this.#lastPid, startTime: String(++this.#ticks) }
+  }
+
+  get busy(): boolean {
+    for (const process of this.processes.values()) if (process.busy) return true
+    return false
+  }
+
+  /** The machine after a power cut and a start. Its wall clock goes on, its monotonic clock begins anew. */
+  afterPowerCut(random: Random, options: CrashOptions, tree = this.tree, disk = this.disk): Machine {
+    const left = cutPower(tree, disk, random, options)
+    left.tree.observe(left.disk)
+    return new Machine(random, left.tree, left.disk, new VirtualClock(this.clock.nowMs))
+  }
+
+  copy(random: Random): { readonly machine: Machine; readonly copied: TreeCopy } {
+    const copied = new TreeCopy(this.tree, this.disk)
+    const machine = new Machine(random, copied.tree, copied.disk, new VirtualClock(this.clock.nowMs))
+    return { machine, copied }
+  }
+
+  async settle(): Promise<void> {
+    do await turn()
+    while (this.busy)
+  }
+
+  async advance(ms: number): Promise<void> {
+    const until = this.clock.monotonicMs + ms
+    await this.settle()
+    while ((this.clock.nextTimerMs ?? Infinity) <= until) {
+      this.clock.runNextTimer()
+      await this.settle()
+    }
+    this.clock.moveTo(until)
+  }
+
+  /** A process is gone: nobody listens behind its sockets any more, and their names stay. */
+  remove(pid: number, sockets: Iterable<OtherNode>): void {
+    this.processes.delete(pid)
+    for (const socket of sockets) socket.listening = false
+  }
+}
+
+/** A real turn of the event loop, in which promises settle too. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,0 +1,70 @@
+import type { Call, Done, Environment, Listener, ResultOf, SocketProbe, Timer } from './environment.ts'
+import { wallClock } from './node-clock.ts'
+import { type DurableWrites, NodeFiles } from './node-files.ts'
+import { processIdentity, startTimeOf } from './node-process.ts'
+import { listen, probe } from './node-sockets.ts'
+import { watch } from './node-watch.ts'
+import { unrefTimer } from './timers.ts'
+
+/** The real world. */
+export function nodeEnvironment(options: NodeOptions = {}): Environment {
+  return new NodeEnvironment(options)
+}
+
+export interface NodeOptions {
+  /** By default as the platform needs it. */
+  readonly durableWrites?: DurableWrites
+}
+
+class NodeEnvironment implements Environment {
+  readonly identity = processIdentity()
+  readonly nowMs = wallClock(
+    () => performance.now(),
+    () => Date.now(),
+  )
+  readonly #files: NodeFiles
+
+  constructor(options: NodeOptions) {
+    this.#files = new NodeFiles(options.durableWrites ?? (process.platform === 'linux' ? 'flag' : 'sync'))
+  }
+
+  call<C extends Call>(call: C): ResultOf<C> {
+    return this.#files.call(call)
+  }
+
+  start<C extends Call>(call: C, done: Done<ResultOf<C>>): void {
+    this.#files.start(call, done)
+  }
+
+  monotonicMs(): number {
+    return performance.now()
+  }
+
+  after(delayMs: number, task: () => void): Timer {
+    return unrefTimer(delayMs, task)
+  }
+
+  defer(task: () => void): void {
+    setImmediate(task)
+  }
+
+  randomBytes(count: number): Uint8Array {
+    return crypto.getRandomValues(new Uint8Array(count))
+  }
+
+  startTimeOf(pid: number): string | undefined {
+    return startTimeOf(pid)
+  }
+
+  listen(path: string, done: Done<Listener>): void {
+    listen(path, done)
+  }
+
+  probe(path: string, done: (probe: SocketProbe) => void): void {
+    probe(path, done)
+  }
+
+  watch(directory: string, changed: () => void): Listener {
+    return watch(directory, changed)
+  }
+}

@@ -1,0 +1,286 @@
+import { SeglogError, assert } from './errors.ts'
+import { DIGEST_START, addToDigest } from './format/checksum.ts'
+import { type FrameDraft, FrameEncoder, frameBytes } from './format/frame.ts'
+import {
+  CHAIN,
+  COMPRESSION,
+  KIND,
+  NO_CLAIM,
+  SEGMENT_HEADER,
+  TAG,
+  TIME_DELTA_LIMIT,
+  UNIT,
+  WIDE_BYTES,
+} from './format/layout.ts'
+import { encodeHeader } from './format/header.ts'
+import { type BufferPool, Group } from './group.ts'
+import type { Segment } from './segment.ts'
+import { type TimeMark, Timeline } from './timeline.ts'
+
+/** What of a codec the writer needs; the codec's own file says more. */
+export interface PayloadEncoder {
+  encode(value: unknown): Uint8Array
+  takeDefinitions(): readonly Uint8Array[] | undefined
+  readonly plain: boolean
+}
+
+/** What stands in every segment header of a log. */
+export interface LogIdentity {
+  readonly logId: string
+  readonly epoch: number
+  readonly codec: string
+}
+
+/** Whether a full group may be closed for a record, or the group grows because a batch must stay in one. */
+export type Grouping = 'any group' | 'same group'
+
+export interface FillingContext {
+  readonly identity: LogIdentity
+  readonly pool: BufferPool
+  /** Milliseconds since 1970 with a fraction. */
+  readonly nowMs: () => number
+  /** Takes a group that gets no more frames. */
+  readonly closed: (group: Group) => void
+}
+
+/** Where a filling stood, to go back to when a batch cannot be completed. */
+export interface FillingMark {
+  readonly group: Group | undefined
+  readonly length: number
+  readonly end: number
+  readonly digest: number
+  readonly lastSequence: number
+  readonly time: TimeMark
+  readonly headerPending: boolean
+  readonly definitions: readonly Uint8Array[]
+  readonly definitionsFramed: number
+}
+
+/** The first bytes of frames in any segment. */
+export const FRAMES_START = SEGMENT_HEADER.size
+
+/** Bytes that the first frame needs beside its own: the header, and its timestamp, which is always whole. */
+export const FIRST_FRAME_EXTRA = FRAMES_START + WIDE_BYTES
+
+/**
+ * Turns payloads into frames of one segment, in memory: gives each its sequence, timestamp, offset and claim, and
+ * collects them in groups. Nothing here waits or touches a file.
+ */
+export class Filling {
+  readonly segment: Segment
+  readonly encoder: PayloadEncoder
+  /** The group that gets the next frame; undefined after it was taken to be sent. */
+  group: Group | undefined
+  private readonly context: FillingContext
+  private readonly frames = new FrameEncoder()
+  private readonly draft: FrameDraft = { kind: 0, flags: 0, claim: 0, sequence: 0, timeDelta: 0, timestamp: undefined }
+  private previous: Group | undefined
+  /** Where a claim of a first group may reach: what recovery or the roll before made durable. */
+  private readonly firstClaimEnd: number
+  private headerPending: boolean
+  /** Definitions whose record was refused after they were learned: they still go out before the next record. */
+  private definitions: Uint8Array[] = []
+  /** Definitions since the last mark. */
+  private learned: Uint8Array[] = []
+  private readonly time: Timeline
+
+  /** A segment with frames is gone on with; one without gets its header with the first frame. */
+  constructor(context: FillingContext, segment: Segment, encoder: PayloadEncoder, floor: bigint) {
+    this.context = context
+    this.segment = segment
+    this.encoder = encoder
+    this.time = new Timeline(floor, context.nowMs)
+    this.headerPending = segment.end === 0
+    if (this.headerPending) {
+      segment.end = FRAMES_START
+      segment.digest = DIGEST_START
+    } else {
+      this.time.resume(segment.baseTimestamp, floor)
+    }
+    this.firstClaimEnd = segment.end
+  }
+
+  /** Encodes a value; what the codec throws leaves nothing behind. The bytes are valid until the next call. */
+  encode(value: unknown): Uint8Array {
+    let payload: Uint8Array
+    try {
+      payload = this.encoder.encode(value)
+    } catch (error) {
+      if (error instanceof SeglogError) throw error
+      throw new SeglogError('ENCODE', `the codec refused a value: ${reasonOf(error)}`, { cause: error })
+    }
+    const definitions = this.encoder.takeDefinitions()
+    if (definitions !== undefined) {
+      this.definitions.push(...definitions)
+      this.learned.push(...definitions)
+    }
+    return payload
+  }
+
+  /**
+   * Frames a record, unless it does not fit: then nothing has changed. `flags` is `batchEnd` or nothing.
+   */
+  place(payload: Uint8Array, flags: number, given: bigint | undefined, grouping: Grouping): boolean {
+    const timeDelta = this.time.nextDelta(given)
+    const wide = timeDelta >= TIME_DELTA_LIMIT ? WIDE_BYTES : 0
+    let need = frameBytes(payload.length, wide) + (this.segment.end === FRAMES_START ? WIDE_BYTES : 0)
+    for (const definition of this.definitions) need += frameBytes(definition.length, wide)
+    if (this.segment.end + need > this.segment.plan.segmentBytes) return false
+
+    const group = this.groupFor(need, grouping, given)
+    if (this.definitions.length > 0) {
+      for (const definition of this.definitions) this.frame(group, KIND.dictionary, 0, timeDelta, given, definition)
+      this.segment.definitions.push(...this.definitions)
+      this.definitions = []
+    }
+    const plain = this.encoder.plain ? TAG.plain : 0
+    this.segment.offsets.push(this.segment.end / UNIT)
+    this.frame(group, KIND.record, flags | plain, timeDelta, given, payload)
+    this.segment.lastSequence += 1
+    group.lastSequence = this.segment.lastSequence
+    return true
+  }
+
+  mark(): FillingMark {
+    const { group, segment } = this
+    this.learned = []
+    return {
+      group,
+      length: group?.length ?? 0,
+      end: segment.end,
+      digest: segment.digest,
+      lastSequence: segment.lastSequence,
+      time: this.time.mark(),
+      headerPending: this.headerPending,
+      definitions: this.definitions.slice(),
+      definitionsFramed: segment.definitions.length,
+    }
+  }
+
+  /** Takes back everything since the mark, the last one made. What the encoder learned stays learned and still goes out. */
+  reset(mark: FillingMark): void {
+    this.group = mark.group
+    if (mark.group) {
+      mark.group.length = mark.length
+      mark.group.lastSequence = mark.lastSequence
+    }
+    this.segment.end = mark.end
+    this.segment.digest = mark.digest
+    this.segment.lastSequence = mark.lastSequence
+    this.segment.offsets.cut(mark.lastSequence - this.segment.firstSequence + 1)
+    this.time.reset(mark.time)
+    this.headerPending = mark.headerPending
+    this.segment.definitions.length = mark.definitionsFramed
+    this.definitions = [...mark.definitions, ...this.learned]
+  }
+
+  /** The group filled so far, to be sent; the next frame starts another. */
+  takeGroup(): Group | undefined {
+    const group = this.group
+    if (group === undefined) return undefined
+    this.group = undefined
+    this.previous = group
+    return group
+  }
+
+  /** Time of the last frame, or what the next one cannot be before. */
+  get lastTimestamp(): bigint {
+    return this.time.last
+  }
+
+  private frame(
+    group: Group,
+    kind: number,
+    flags: number,
+    timeDelta: number,
+    given: bigint | undefined,
+    payload: Uint8Array,
+  ): void {
+    const { segment, draft } = this
+    const offset = segment.end
+    const units = (offset - group.claimEnd) / UNIT
+    draft.kind = kind
+    draft.flags = flags
+    draft.claim = units < NO_CLAIM ? units : NO_CLAIM
+    draft.sequence = segment.lastSequence + 1
+    draft.timeDelta = timeDelta
+    if (offset === FRAMES_START || timeDelta >= TIME_DELTA_LIMIT) {
+      draft.timestamp = this.time.takeWhole(timeDelta, given)
+    } else {
+      draft.timestamp = undefined
+      this.time.take(timeDelta)
+    }
+    const length = this.frames.encode(group.buffer, group.length, offset, segment.plan.salt, draft, payload)
+    group.length += length
+    segment.end += length
+    segment.digest = addToDigest(segment.digest, this.frames.crc)
+  }
+
+  /** The group for `need` more bytes; makes the header along with the first group of a segment. */
+  private groupFor(need: number, grouping: Grouping, given: bigint | undefined): Group {
+    let group = this.group
+    if (group !== undefined && grouping === 'any group' && group.length + need > group.buffer.length) {
+      this.takeGroup()
+      this.context.closed(group)
+      group = undefined
+    }
+    group ??= this.openGroup(given)
+    group.reserve(need)
+    return group
+  }
+
+  private openGroup(given: bigint | undefined): Group {
+    const { segment, previous } = this
+    const claimEnd = previous === undefined ? this.firstClaimEnd : previous.synced ? segment.end : previous.claimEnd
+    const start = this.headerPending ? 0 : segment.end
+    const group = new Group(segment, start, claimEnd, segment.lastSequence, this.context.pool.take())
+    if (this.headerPending) this.writeHeader(group, given)
+    this.group = group
+    return group
+  }
+
+  private writeHeader(group: Group, given: bigint | undefined): void {
+    const { segment } = this
+    assert(segment.end === FRAMES_START, 'a header goes out with the first frame')
+    segment.baseTimestamp = this.time.start(given)
+    const header = headerOf(segment, this.context.identity)
+    group.buffer.set(header, 0)
+    group.length = header.length
+    this.headerPending = false
+  }
+}
+
+function headerOf(segment: Segment, identity: LogIdentity): Buffer {
+  const { ordinal, salt, segmentBytes } = segment.plan
+  const { firstSequence, baseTimestamp, predecessor } = segment
+  const { logId, epoch, codec } = identity
+  const compression = COMPRESSION.none
+  const chain = CHAIN.none
+  return encodeHeader({
+    logId,
+    ordinal,
+    firstSequence,
+    baseTimestamp,
+    segmentBytes,
+    salt,
+    epoch,
+    codec,
+    compression,
+    chain,
+    predecessor,
+  })
+}
+
+/** Makes the header of a group that was not sent yet agree with a file that came out smaller than planned. */
+export function rewriteHeader(group: Group, identity: LogIdentity): void {
+  if (group.start === 0) group.buffer.set(headerOf(group.segment, identity), 0)
+}
+
+/** The least a segment must be able to hold for one payload. */
+export function segmentBytesFor(payloadBytes: number): number {
+  return FIRST_FRAME_EXTRA + frameBytes(payloadBytes, WIDE_BYTES)
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,73 @@
+import type { Environment } from './env/environment.ts'
+import { type Steps, step } from './env/steps.ts'
+import { createFile, removeIfThere } from './files.ts'
+import { type Manifest, type SegmentLine, encodeManifest } from './format/manifest.ts'
+import { manifestName, temporaryName } from './format/names.ts'
+import type { Position } from './format/slots.ts'
+
+/** How many generations stay: the newest, and the one before it for the day the newest cannot be read. */
+const KEPT = 2
+
+/** The only writer of manifests: each change makes a new generation under a name of its own. */
+export class ManifestStore {
+  /**
+   * All that was ever asked to be written, also by updates that are under way or failed: each member is a fact whether
+   * or not a manifest says so yet, and the next generation says it.
+   */
+  latest: Manifest
+  private readonly env: Environment
+  private readonly directory: string
+  /** What is durable now, for the lower bound that each generation carries. */
+  private readonly position: () => Position
+  private onDisk: number[]
+
+  constructor(
+    env: Environment,
+    directory: string,
+    latest: Manifest,
+    onDisk: readonly number[],
+    position: () => Position,
+  ) {
+    this.env = env
+    this.directory = directory
+    this.latest = latest
+    this.onDisk = [...onDisk].sort((a, b) => a - b)
+    this.position = position
+  }
+
+  /**
+   * Writes a generation with this change; durable when the steps end. Two updates may overlap, and an earlier one may land
+   * later: the higher generation counts, and it holds what the earlier one says.
+   */
+  *update(change: (manifest: Manifest) => Manifest): Steps<void> {
+    const generation = this.latest.generation + 1
+    this.latest = { ...change(this.latest), generation, highWatermark: this.position() }
+    const temporary = this.path(temporaryName('manifest', nonce(this.env)))
+    const name = this.path(manifestName(generation))
+    const content = encodeManifest(this.latest)
+    yield* createFile(temporary, content)
+    yield* step({ do: 'rename', from: temporary, to: name })
+    yield* step({ do: 'syncDirectory', path: this.directory })
+    this.onDisk.push(generation)
+    this.onDisk.sort((a, b) => a - b)
+    const old = this.onDisk.slice(0, -KEPT)
+    this.onDisk = this.onDisk.slice(-KEPT)
+    for (const number of old) yield* removeIfThere(this.path(manifestName(number)))
+  }
+
+  private path(name: string): string {
+    return `${this.directory}/${name}`
+  }
+}
+
+/** Random part of a temporary name. */
+export function nonce(env: Environment): string {
+  return Buffer.from(env.randomBytes(8)).toString('hex')
+}
+
+/** Puts a line in the place of the one with its ordinal, or behind all others. */
+export function withLine(manifest: Manifest, line: SegmentLine): Manifest {
+  const others = manifest.segments.filter((other) => other.ordinal !== line.ordinal)
+  const segments = [...others, line].sort((a, b) => a.ordinal - b.ordinal)
+  return { ...manifest, segments }
+}

@@ -1,0 +1,161 @@
+import { Allocator, closeSegment, openSegment } from './allocator.ts'
+import type { Committer } from './committer.ts'
+import type { Environment } from './env/environment.ts'
+import { runNow } from './env/steps.ts'
+import { wrapSystemError } from './errors.ts'
+import { Filling, type FillingContext, type LogIdentity, type PayloadEncoder, rewriteHeader } from './filling.ts'
+import { segmentName } from './format/names.ts'
+import type { Position } from './format/slots.ts'
+import type { Group } from './group.ts'
+import type { ManifestStore } from './manifest-store.ts'
+import { NO_HEAD, Sealer, whenQuiet } from './sealing.ts'
+import { Segment, type SegmentPlan } from './segment.ts'
+
+/** What recovery hands over: a log whose every accepted byte is durable. */
+export interface WriterStart {
+  readonly identity: LogIdentity
+  readonly position: Position
+  readonly manifests: ManifestStore
+  /** The segment to go on in; `end` 0 when it is not used yet. */
+  readonly active: Segment
+  /** A prepared segment after it. */
+  readonly spare: SegmentPlan | undefined
+  /** Time of the last record. */
+  readonly lastTimestamp: bigint
+}
+
+/** Makes a codec's encoder for a segment that already holds these definitions. */
+export type EncoderFactory = (definitions: readonly Uint8Array[]) => PayloadEncoder
+
+/** From here on a segment's successor is prepared: late enough that a short log never has two, early enough to be ready. */
+const PREPARE_AT_SHARE = 0.5
+
+/** Which segment is filled, which comes next, and what becomes of those that are full. */
+export class Rolling {
+  filling: Filling
+  readonly sealer: Sealer
+  readonly allocator: Allocator
+  private readonly env: Environment
+  private readonly directory: string
+  private readonly segmentBytes: number
+  private readonly context: FillingContext
+  private readonly newEncoder: EncoderFactory
+  private readonly committer: () => Committer
+  /** Segments that are full and whose successor is not durable yet. */
+  private readonly retired: Segment[] = []
+  private closing = false
+
+  constructor(
+    env: Environment,
+    directory: string,
+    start: WriterStart,
+    segmentBytes: number,
+    context: FillingContext,
+    newEncoder: EncoderFactory,
+    committer: () => Committer,
+  ) {
+    this.env = env
+    this.directory = directory
+    this.segmentBytes = segmentBytes
+    this.context = context
+    this.newEncoder = newEncoder
+    this.committer = committer
+    this.sealer = new Sealer(env, start.manifests)
+    this.allocator = new Allocator(env, directory, start.manifests, segmentBytes, () => committer().resume())
+    const { active } = start
+    active.handles = runNow(env, openSegment(active.path))
+    this.filling = new Filling(context, active, newEncoder(active.definitions), start.lastTimestamp)
+    if (start.spare) this.allocator.adopt(start.spare)
+  }
+
+  /** The segments of this process that are not sealed yet, in order; the last is the active one. */
+  get openSegments(): readonly Segment[] {
+    return [...this.sealer.underWay, ...this.retired, this.filling.segment]
+  }
+
+  /** A filling of the next segment, of which nobody knows yet. A segment that was never used is replaced by a longer one. */
+  startNext(bytes: number): Filling {
+    const current = this.filling.segment
+    const ordinal = current.isUsed ? current.plan.ordinal + 1 : current.plan.ordinal
+    const plan = this.allocator.next(ordinal, current.plan, Math.min(bytes, this.segmentBytes))
+    const before = { ordinal: current.plan.ordinal, bytes: current.end, digest: current.digest, head: NO_HEAD }
+    const path = `${this.directory}/${segmentName(ordinal)}`
+    const predecessor = current.isUsed ? before : current.predecessor
+    const segment = new Segment(plan, path, predecessor, current.lastSequence + 1)
+    // Where the last spare could not be made, the caller learns it now, before a sequence is given away.
+    if (this.allocator.failure !== undefined && !this.allocator.has(plan)) this.makeReadyNow(segment, bytes)
+    return new Filling(this.context, segment, this.newEncoder([]), this.filling.lastTimestamp)
+  }
+
+  /** Goes on in a filling from `startNext`. */
+  roll(next: Filling): void {
+    const { segment } = this.filling
+    segment.lastTimestamp = this.filling.lastTimestamp
+    const group = this.filling.takeGroup()
+    if (segment.isUsed) this.retired.push(segment)
+    else this.abandon(segment)
+    this.filling = next
+    const { plan, handles } = next.segment
+    if (handles === undefined && !this.allocator.has(plan)) this.allocator.startSpare(plan)
+    if (group !== undefined) this.committer().enqueue(group)
+  }
+
+  /** Closes the files of a segment in which nothing was ever written. */
+  abandon(unused: Segment): void {
+    if (unused.handles !== undefined) runNow(this.env, closeSegment(unused.handles))
+    unused.handles = undefined
+  }
+
+  needSegment(group: Group): void {
+    const { segment } = group
+    segment.handles = this.allocator.take(segment.plan)
+    if (segment.handles === undefined) {
+      if (this.allocator.has(segment.plan)) return
+      try {
+        this.needSegmentNow(group)
+      } catch (error) {
+        this.committer().fail(error)
+        return
+      }
+    }
+    this.committer().resume()
+  }
+
+  needSegmentNow(group: Group): void {
+    this.makeReadyNow(group.segment, group.segment.end)
+    rewriteHeader(group, this.context.identity)
+  }
+
+  /** After a group became durable: what lies before its segment can be sealed, what comes after may be due. */
+  advanced(group: Group): void {
+    while (this.retired.length > 0 && this.retired[0] !== group.segment) this.sealer.seal(this.retired.shift()!)
+    const { plan, end, handles } = this.filling.segment
+    if (this.closing || handles === undefined || end < plan.segmentBytes * PREPARE_AT_SHARE) return
+    this.allocator.prepare(plan)
+  }
+
+  /** Waits for all work in the background; starts no more. */
+  async settle(): Promise<void> {
+    this.closing = true
+    await new Promise<void>((resolve) => this.sealer.close(resolve))
+    await new Promise<void>((resolve) => this.allocator.close(resolve))
+  }
+
+  /** Closes the files that are still open, each once no call holds it. */
+  async closeFiles(): Promise<void> {
+    for (const segment of [...this.retired, this.filling.segment]) {
+      await new Promise<void>((resolve) => whenQuiet(segment, resolve))
+      this.abandon(segment)
+    }
+  }
+
+  private makeReadyNow(segment: Segment, bytes: number): void {
+    try {
+      const { plan, handles } = this.allocator.takeNow(segment.plan, bytes)
+      segment.plan = plan
+      segment.handles = handles
+    } catch (error) {
+      throw wrapSystemError(error, 'making a segment', { file: segment.path })
+    }
+  }
+}

@@ -1,0 +1,268 @@
+import type { Handle } from './env/environment.ts'
+import type { Steps } from './env/steps.ts'
+import { DIGEST_START, addToDigest } from './format/checksum.ts'
+import { FrameDecoder, type FrameFinding, wholeSequence } from './format/frame.ts'
+import { FRAME, KIND, NO_CLAIM, SEGMENT_HEADER, TAG, UNIT } from './format/layout.ts'
+import { isZero } from './format/prefix.ts'
+import { OffsetList } from './segment.ts'
+import { Window } from './window.ts'
+
+/** What must be known of a segment to check its frames. */
+export interface SegmentKey {
+  readonly salt: number
+  readonly firstSequence: number
+  /** Undefined where the header is lost; the first frame holds it too. */
+  readonly baseTimestamp: bigint | undefined
+}
+
+/** A stretch of valid frames without a hole, in order of sequences. */
+export interface Stretch {
+  readonly start: number
+  /** End of its last frame, and of its last whole batch. */
+  end: number
+  wholeEnd: number
+  readonly firstSequence: number
+  /** Last record of its last whole batch; one below the first where there is none. */
+  lastSequence: number
+  /** Last record of any kind, also of an unfinished batch. */
+  lastSeen: number
+  /** As of its last whole batch: digest over all valid frames up to there, time of the last, dictionary frames. */
+  digest: number
+  lastTimestamp: bigint
+  definitions: number
+}
+
+/** Bytes between two stretches, or behind the last, that are not zeros only. */
+export interface Hole {
+  readonly start: number
+  readonly end: number
+  /** Why the frame at its start is none: `order` stands for a sequence that is not the next one. */
+  readonly finding: FrameFinding | 'order'
+  /** Whether a 512-byte sector of zeros lies in it, as a torn write leaves and a damaged one hardly. */
+  readonly zeroSectors: boolean
+}
+
+export interface Scan {
+  readonly stretches: readonly Stretch[]
+  readonly holes: readonly Hole[]
+  /** The furthest point of this segment that any valid frame claims durable. */
+  readonly claimedEnd: number
+  readonly baseTimestamp: bigint
+  /** Payloads of all dictionary frames, in order. */
+  readonly definitions: readonly Uint8Array[]
+  /** Places of records in units, by sequence from the first on; 0 where a record is lost. */
+  readonly offsets: OffsetList
+  /** Offset of a valid frame that this version must not skip. */
+  readonly unknownAt: number | undefined
+}
+
+export const FRAMES_START = SEGMENT_HEADER.size
+const SECTOR_BYTES = 512
+
+/** Beyond a hole: `stop` leaves what follows unread, `search` looks for valid frames up to the end of the file. */
+export type Beyond = 'stop' | 'search'
+
+/** Walks through the frames of one segment, checking each; holds one window of it in memory. */
+export class SegmentScanner {
+  private readonly window = new Window()
+  private readonly decoder = new FrameDecoder()
+  private readonly handle: Handle
+  private readonly end: number
+  private readonly key: SegmentKey
+  private readonly stretches: Stretch[] = []
+  private readonly holes: Hole[] = []
+  private readonly offsets = new OffsetList()
+  private claimedEnd = FRAMES_START
+  private digest = DIGEST_START
+  private base: bigint
+  private last: bigint
+  private definitions: Uint8Array[] = []
+  private unknownAt: number | undefined
+
+  /** `end`: where to stop, at most the length of the file. */
+  constructor(handle: Handle, end: number, key: SegmentKey) {
+    this.handle = handle
+    this.end = end
+    this.key = key
+    this.base = key.baseTimestamp ?? 0n
+    this.last = this.base
+  }
+
+  *run(beyond: Beyond): Steps<Scan> {
+    let at = yield* this.walk(FRAMES_START, this.key.firstSequence)
+    while (at < this.end) {
+      const finding = this.stopped
+      if (finding === 'zeros' && (yield* this.skipZeros(at)) >= this.end) break
+      const resumed = beyond === 'search' ? yield* this.search(at + UNIT) : undefined
+      const holeEnd = resumed ?? this.end
+      const found = yield* this.looks(at, holeEnd)
+      if (found.lastByte > at) {
+        const end = resumed ?? found.lastByte
+        this.holes.push({ start: at, end, finding, zeroSectors: found.zeroSectors })
+      }
+      if (resumed === undefined) break
+      at = yield* this.walk(resumed, undefined)
+    }
+    return {
+      stretches: this.stretches,
+      holes: this.holes,
+      claimedEnd: this.claimedEnd,
+      baseTimestamp: this.base,
+      definitions: this.definitions,
+      offsets: this.offsets,
+      unknownAt: this.unknownAt,
+    }
+  }
+
+  private stopped: FrameFinding | 'order' = 'zeros'
+
+  /** Follows valid frames from `at` on; returns where they stop. The first sequence may be any where it is not given. */
+  private *walk(at: number, sequence: number | undefined): Steps<number> {
+    let stretch: Stretch | undefined
+    for (;;) {
+      const finding = yield* this.readAt(at)
+      this.stopped = finding
+      if (finding === 'unknown') this.unknownAt ??= at
+      if (finding !== 'frame') return at
+      const { decoder } = this
+      const found = wholeSequence(decoder.sequenceLow, this.key.firstSequence)
+      const last: number = (stretch ?? this.stretches.at(-1))?.lastSeen ?? 0
+      const inOrder =
+        stretch === undefined && sequence === undefined ? found > last : found === (stretch ? last + 1 : sequence)
+      if (!inOrder) {
+        this.stopped = 'order'
+        return at
+      }
+      if (stretch === undefined) {
+        stretch = emptyStretch(at, found, this.base)
+        this.stretches.push(stretch)
+      }
+      this.take(stretch, at)
+      at += decoder.length
+    }
+  }
+
+  private take(stretch: Stretch, at: number): void {
+    const { decoder } = this
+    if (decoder.claim !== NO_CLAIM) this.claimedEnd = Math.max(this.claimedEnd, at - decoder.claim * UNIT)
+    if (at === FRAMES_START && this.key.baseTimestamp === undefined) this.base = decoder.timestamp ?? 0n
+    this.digest = addToDigest(this.digest, decoder.crc)
+    this.last = decoder.timestamp ?? this.base + BigInt(decoder.timeDelta)
+    stretch.end = at + decoder.length
+    if (decoder.kind === KIND.dictionary) {
+      this.definitions.push(Uint8Array.from(decoder.source.subarray(decoder.payloadStart, decoder.payloadEnd)))
+    }
+    if (decoder.kind !== KIND.record) return
+    stretch.lastSeen += 1
+    const index = stretch.lastSeen - this.key.firstSequence
+    while (this.offsets.length < index) this.offsets.push(0)
+    this.offsets.push(at / UNIT)
+    if ((decoder.tag & TAG.batchEnd) === 0) return
+    stretch.wholeEnd = stretch.end
+    stretch.lastSequence = stretch.lastSeen
+    stretch.digest = this.digest
+    stretch.lastTimestamp = this.last
+    stretch.definitions = this.definitions.length
+  }
+
+  /** The next place at or after `at` where a valid frame stands. Each multiple of `UNIT` is tried. */
+  private *search(from: number): Steps<number | undefined> {
+    for (let at = from; at + FRAME.size <= this.end; at += UNIT) {
+      const finding = yield* this.readAt(at)
+      if (finding === 'frame') return at
+      if (finding === 'zeros') at = (yield* this.skipZeros(at)) - UNIT
+    }
+    return undefined
+  }
+
+  /**
+   * From a header of zeros on, the next unit that holds anything else, or the end. No frame starts at a unit of zeros: its
+   * kind stands in its first eight bytes.
+   */
+  private *skipZeros(from: number): Steps<number> {
+    const { window } = this
+    for (let at = from; at < this.end; at = window.start + Math.ceil(window.length / UNIT) * UNIT) {
+      if (!window.holds(at, 1)) yield* window.load(this.handle, at, UNIT, this.end)
+      if (window.length === 0) break
+      const { words } = window.block
+      const until = Math.ceil(window.length / UNIT) * (UNIT / 4)
+      let word = (at - window.start) / 4
+      while (word < until && words[word] === 0) word += 1
+      if (word < until) return window.start + Math.floor((word * 4) / UNIT) * UNIT
+    }
+    return this.end
+  }
+
+  private *readAt(at: number): Steps<FrameFinding> {
+    const { window, decoder } = this
+    let need: number = FRAME.size
+    for (;;) {
+      if (!window.holds(at, need)) {
+        if (at + need > this.end) return this.endsAt(at)
+        yield* window.load(this.handle, at, need, this.end)
+        if (!window.holds(at, need)) return this.endsAt(at)
+      }
+      const finding = decoder.read(window.block, at - window.start, window.length, at, this.key.salt)
+      if (finding !== 'short') return finding
+      need = decoder.length
+    }
+  }
+
+  /** What to call a place whose frame does not fit before the end: zeros where nothing else is there. */
+  private endsAt(at: number): FrameFinding {
+    return at >= this.end ? 'zeros' : 'short'
+  }
+
+  /** Where the last byte that is not zero stands (plus one; `from` when there is none), and whether sectors are zero. */
+  private *looks(from: number, to: number): Steps<{ readonly lastByte: number; readonly zeroSectors: boolean }> {
+    let lastByte = from
+    let zeroRun = false
+    let zeroSectors = false
+    for (let at = from; at < to;) {
+      if (!this.window.holds(at, 1)) {
+        const aligned = Math.floor(at / UNIT) * UNIT
+        yield* this.window.load(this.handle, aligned, UNIT, this.end)
+        if (!this.window.holds(at, 1)) break
+      }
+      const { block, start, length } = this.window
+      const until = Math.min(to, start + length)
+      // Whole zero windows, the common case behind the end of a log, are passed over at memory speed.
+      if (isZero(block.bytes, at - start, until - start)) {
+        zeroRun ||= until - at >= SECTOR_BYTES
+        at = until
+        continue
+      }
+      const next = Math.min(until, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES)
+      if (isZero(block.bytes, at - start, next - start)) {
+        zeroRun ||= next - at === SECTOR_BYTES
+      } else {
+        zeroSectors ||= zeroRun
+        lastByte = lastNonZero(block.bytes, at - start, next - start) + start + 1
+      }
+      at = next
+    }
+    return { lastByte, zeroSectors }
+  }
+}
+
+/** A stretch that holds nothing yet. */
+export function emptyStretch(start: number, firstSequence: number, time: bigint): Stretch {
+  const before = firstSequence - 1
+  return {
+    start,
+    end: start,
+    wholeEnd: start,
+    firstSequence,
+    lastSequence: before,
+    lastSeen: before,
+    digest: DIGEST_START,
+    lastTimestamp: time,
+    definitions: 0,
+  }
+}
+
+function lastNonZero(bytes: Uint8Array, start: number, end: number): number {
+  let at = end - 1
+  while (at > start && bytes[at] === 0) at -= 1
+  return at
+}

@@ -1,0 +1,88 @@
+import type { Environment } from './env/environment.ts'
+import { type Steps, runLater, step } from './env/steps.ts'
+import { closeSegment } from './allocator.ts'
+import { SeglogError } from './errors.ts'
+import type { SealedLine } from './format/manifest.ts'
+import { type ManifestStore, withLine } from './manifest-store.ts'
+import type { Segment, SegmentHandles } from './segment.ts'
+
+/** Last hash of a log without a chain. */
+export const NO_HEAD = '0'.repeat(64)
+
+/**
+ * Seals segments in the background, once their successor is in use and no call holds their files. What fails here is left
+ * as it is: the successor proves the segment whole, and the next opening finishes the work.
+ */
+export class Sealer {
+  /** The last failure of work that nothing depends on. */
+  failure: unknown
+  private readonly env: Environment
+  private readonly manifests: ManifestStore
+  /** Segments that no manifest calls sealed yet, in order; also those whose sealing failed. */
+  readonly underWay: Segment[] = []
+  private running = 0
+  private whenDone: (() => void) | undefined
+
+  constructor(env: Environment, manifests: ManifestStore) {
+    this.env = env
+    this.manifests = manifests
+  }
+
+  seal(segment: Segment): void {
+    const { handles } = segment
+    if (handles === undefined) throw new SeglogError('IO', 'a segment is sealed twice', { file: segment.path })
+    this.running += 1
+    this.underWay.push(segment)
+    whenQuiet(segment, () => {
+      segment.handles = undefined
+      runLater(this.env, this.work(segment, handles), (error) => {
+        if (error) this.failure = error
+        else this.underWay.splice(this.underWay.indexOf(segment), 1)
+        this.running -= 1
+        if (this.running === 0) this.whenDone?.()
+      })
+    })
+  }
+
+  close(done: () => void): void {
+    if (this.running === 0) done()
+    else this.whenDone = done
+  }
+
+  private *work(segment: Segment, handles: SegmentHandles): Steps<void> {
+    try {
+      yield* step({ do: 'truncate', handle: handles.plain, size: segment.end })
+      yield* step({ do: 'sync', handle: handles.plain })
+    } finally {
+      yield* closeSegment(handles)
+    }
+    yield* this.manifests.update((manifest) => withLine(manifest, sealedLine(segment)))
+  }
+}
+
+/** Calls `then` when no call holds a file of the segment: at once, or after the last one. */
+export function whenQuiet(segment: Segment, then: () => void): void {
+  if (segment.outstanding === 0) {
+    then()
+    return
+  }
+  segment.whenQuiet = () => {
+    segment.whenQuiet = undefined
+    then()
+  }
+}
+
+function sealedLine(segment: Segment): SealedLine {
+  return {
+    state: 'sealed',
+    ordinal: segment.plan.ordinal,
+    salt: segment.plan.salt,
+    firstSequence: segment.firstSequence,
+    lastSequence: segment.lastSequence,
+    dataBytes: segment.end,
+    digest: segment.digest,
+    head: NO_HEAD,
+    baseTimestamp: String(segment.baseTimestamp),
+    lastTimestamp: String(segment.lastTimestamp),
+  }
+}

@@ -1,0 +1,55 @@
+import type { Handle } from './env/environment.ts'
+import type { Steps } from './env/steps.ts'
+import { readUpTo } from './files.ts'
+import { Block } from './format/frame.ts'
+import { UNIT } from './format/layout.ts'
+
+/** Bytes read at once in a walk through a segment. */
+export const WINDOW_BYTES = 256 * 1024
+
+/** A part of a segment's file in memory; `block.bytes[0]` stands at `start`. */
+export class Window {
+  block: Block
+  /** A multiple of `UNIT`. */
+  start = 0
+  /** Bytes that are there. */
+  length = 0
+
+  /** How much is read at once, unless more is asked for. */
+  readonly size: number
+
+  constructor(bytes = WINDOW_BYTES) {
+    this.size = bytes
+    this.block = new Block(bytes)
+  }
+
+  /** Forgets what is there, for another file. */
+  clear(): void {
+    this.length = 0
+  }
+
+  /** Leaves the block to who holds it, and goes on with a fresh one. */
+  renew(): void {
+    this.block = new Block(this.size)
+    this.length = 0
+  }
+
+  /** Whether these bytes of the file are in memory. */
+  holds(position: number, bytes: number): boolean {
+    return position >= this.start && position + bytes <= this.start + this.length
+  }
+
+  /**
+   * Reads from `position` (a multiple of `UNIT`) on: a whole window or more where `bytes` asks for it, never beyond `end`.
+   * What the file does not hold is not there; the block may be replaced, never what earlier readers hold of it.
+   */
+  *load(handle: Handle, position: number, bytes: number, end: number): Steps<void> {
+    const wanted = Math.min(Math.max(bytes, this.size), Math.max(0, end - position))
+    if (wanted > this.block.bytes.length) this.block = new Block(Math.ceil(wanted / UNIT) * UNIT)
+    this.start = position
+    this.length = 0
+    this.length = yield* readUpTo(handle, this.block.bytes, 0, wanted, position)
+    // A file of an odd length ends in the middle of a unit: the rest of that unit counts as zeros.
+    this.block.bytes.fill(0, this.length, Math.ceil(this.length / UNIT) * UNIT)
+  }
+}

@@ -1,0 +1,301 @@
+import { Committer, failedError } from './committer.ts'
+import type { Environment } from './env/environment.ts'
+import { runLater } from './env/steps.ts'
+import { SeglogError, wrapSystemError } from './errors.ts'
+import { type Filling, type FillingContext, type Grouping, segmentBytesFor } from './filling.ts'
+import { SEQUENCE_MAX, TAG } from './format/layout.ts'
+import { BufferPool, Deferred, GROUP_BYTES, type Group } from './group.ts'
+import type { ManifestStore } from './manifest-store.ts'
+import { type EncoderFactory, Rolling, type WriterStart } from './rolling.ts'
+import type { Segment } from './segment.ts'
+import type { SlotsFile } from './slots-file.ts'
+
+/**
+ * How far a record is when its caller goes on. `synced`: on disk. `written`: with the operating system, so it survives
+ * the process, not a power cut. `queued`: in memory.
+ */
+export type Durability = 'synced' | 'written' | 'queued'
+
+export interface WriterLimits {
+  readonly segmentBytes: number
+  readonly recordBytesMax: number
+  readonly queueSoftBytes: number
+  readonly queueHardBytes: number
+}
+
+export interface AppendOptions {
+  readonly durability: Durability
+  /** Nanoseconds since 1970; now when undefined. */
+  readonly timestampNs: bigint | undefined
+}
+
+/** Buffers kept for the next groups: one in flight, one filling, and some of a queue. */
+const POOLED_BUFFERS = 8
+
+/** The one writer of a log: numbers records, frames them, sends them, rolls segments. */
+export class Writer {
+  readonly committer: Committer
+  /** Told after the high-watermark moved, and after the writer failed. */
+  onChange: (() => void) | undefined
+  private readonly env: Environment
+  private readonly limits: WriterLimits
+  private readonly manifests: ManifestStore
+  private readonly slots: SlotsFile
+  private readonly rolling: Rolling
+  private encoding = false
+  private closing: Promise<void> | undefined
+  private readyWaiters: Deferred | undefined
+
+  /** Owns `slots` and the files of `start` from here on. */
+  constructor(
+    env: Environment,
+    directory: string,
+    start: WriterStart,
+    slots: SlotsFile,
+    limits: WriterLimits,
+    newEncoder: EncoderFactory,
+  ) {
+    this.env = env
+    this.limits = limits
+    this.manifests = start.manifests
+    this.slots = slots
+    const pool = new BufferPool(POOLED_BUFFERS)
+    this.committer = new Committer(env, slots, pool, start.position, {
+      takeFilling: () => this.rolling.filling.takeGroup(),
+      needSegment: (group) => this.rolling.needSegment(group),
+      needSegmentNow: (group) => this.rolling.needSegmentNow(group),
+      advanced: (group) => this.advanced(group),
+      failed: (error) => {
+        this.tellReady(error)
+        this.onChange?.()
+      },
+    })
+    const context: FillingContext = {
+      identity: start.identity,
+      pool,
+      nowMs: () => env.nowMs(),
+      closed: (group) => this.committer.enqueue(group),
+    }
+    const { segmentBytes } = limits
+    this.rolling = new Rolling(env, directory, start, segmentBytes, context, newEncoder, () => this.committer)
+  }
+
+  /** Sequence of the last record that was appended, durable or not. */
+  get lastSequence(): number {
+    return this.rolling.filling.segment.lastSequence
+  }
+
+  /** Bytes that are not on disk yet. */
+  get queuedBytes(): number {
+    return this.committer.backlogBytes + (this.rolling.filling.group?.length ?? 0)
+  }
+
+  /** The segments of this process that are not sealed yet, in order; the last is the active one. */
+  get openSegments(): readonly Segment[] {
+    return this.rolling.openSegments
+  }
+
+  /** Why work in the background failed of late, on which nothing depends. */
+  get backgroundFailure(): unknown {
+    return this.rolling.allocator.failure ?? this.rolling.sealer.failure
+  }
+
+  append(value: unknown, options: AppendOptions): number {
+    this.mayAppend()
+    const { filling } = this.rolling
+    const payload = this.encode(filling, value)
+    if (!filling.place(payload, TAG.batchEnd, options.timestampNs, 'any group')) {
+      this.placeInNext([value], segmentBytesFor(payload.length), options)
+    }
+    return this.appended(options.durability)
+  }
+
+  /** All or none: on any error nothing of the batch was appended. Gives the last sequence. */
+  appendBatch(values: readonly unknown[], options: AppendOptions): number {
+    this.mayAppend()
+    if (values.length === 0) return this.committer.position.sequence
+    const { filling } = this.rolling
+    this.startFreshGroup(filling)
+    const mark = filling.mark()
+    let bytes: number
+    try {
+      bytes = this.placeAll(filling, values, options, 'same group')
+    } catch (error) {
+      filling.reset(mark)
+      throw error
+    }
+    if (bytes > 0) {
+      filling.reset(mark)
+      this.placeInNext(values, bytes, options)
+    }
+    return this.appended(options.durability)
+  }
+
+  /** Makes everything appended so far durable before it returns. */
+  flushNow(): void {
+    this.committer.flushNow()
+  }
+
+  /** Resolves when this record is durable. */
+  whenDurable(sequence: number): Promise<void> {
+    const group = this.groupOf(sequence)
+    if (group === undefined) return this.settled(sequence)
+    group.durable ??= new Deferred()
+    if (!group.askSync()) this.committer.syncWritten()
+    this.committer.schedule()
+    return group.durable.promise
+  }
+
+  /** Resolves when this record is at least with the operating system. */
+  whenWritten(sequence: number): Promise<void> {
+    const group = this.groupOf(sequence)
+    if (group === undefined) return this.settled(sequence)
+    if (group.isWritten) return Promise.resolve()
+    group.written ??= new Deferred()
+    return group.written.promise
+  }
+
+  /** Resolves when the queue is at most at its soft limit. */
+  whenReady(): Promise<void> {
+    const { failure } = this.committer
+    if (failure !== undefined) return Promise.reject(failedError(failure))
+    if (this.queuedBytes <= this.limits.queueSoftBytes) return Promise.resolve()
+    this.readyWaiters ??= new Deferred()
+    this.committer.schedule()
+    return this.readyWaiters.promise
+  }
+
+  /** Writes and syncs what there is, marks the log as closed, closes all files. After a failure it only closes them. */
+  close(): Promise<void> {
+    this.closing ??= this.shutDown()
+    return this.closing
+  }
+
+  get isClosing(): boolean {
+    return this.closing !== undefined
+  }
+
+  private async shutDown(): Promise<void> {
+    let problem: unknown
+    this.committer.schedule()
+    await new Promise<void>((resolve) => this.committer.whenIdle(resolve))
+    try {
+      if (this.committer.failure === undefined) this.committer.flushNow()
+    } catch (error) {
+      problem = error
+    }
+    await this.rolling.settle()
+    if (this.committer.failure === undefined) problem = await this.markClean()
+    await new Promise<void>((resolve) => this.slots.close(resolve))
+    await this.rolling.closeFiles()
+    if (problem !== undefined) throw wrapSystemError(problem, 'closing the log')
+  }
+
+  private markClean(): Promise<unknown> {
+    const mark = this.manifests.update((manifest) => ({ ...manifest, clean: this.committer.position }))
+    return new Promise((resolve) => runLater(this.env, mark, (error) => resolve(error ?? undefined)))
+  }
+
+  private mayAppend(): void {
+    if (this.closing !== undefined) throw new SeglogError('CLOSED', 'the log is closed. Open it again to append.')
+    if (this.committer.failure !== undefined) throw failedError(this.committer.failure)
+    if (this.encoding) throw new SeglogError('INVALID_ARGUMENT', 'a codec must not append while it encodes a value')
+    if (this.lastSequence >= SEQUENCE_MAX) throw new SeglogError('TOO_LARGE', 'the log has used up all sequences')
+  }
+
+  private encode(filling: Filling, value: unknown): Uint8Array {
+    this.encoding = true
+    let payload: Uint8Array
+    try {
+      payload = filling.encode(value)
+    } finally {
+      this.encoding = false
+    }
+    if (payload.length > this.limits.recordBytesMax) {
+      throw new SeglogError('TOO_LARGE', 'a record is larger than the log allows. Split it, or raise recordBytesMax.', {
+        expected: `at most ${this.limits.recordBytesMax} bytes`,
+        found: payload.length,
+      })
+    }
+    return payload
+  }
+
+  private appended(durability: Durability): number {
+    const { group } = this.rolling.filling
+    if (durability === 'synced') group?.askSync()
+    if (this.committer.backlogBytes > this.limits.queueHardBytes) this.committer.flushNow()
+    else this.committer.schedule()
+    return this.lastSequence
+  }
+
+  /** A batch never leaves its group, so one that is nearly full is closed before a batch starts. */
+  private startFreshGroup(filling: Filling): void {
+    if (filling.group === undefined || filling.group.length < GROUP_BYTES / 2) return
+    this.committer.enqueue(filling.takeGroup()!)
+  }
+
+  /** Places all values of a batch; 0 when they fitted, else the bytes they need in a segment of their own. */
+  private placeAll(filling: Filling, values: readonly unknown[], options: AppendOptions, grouping: Grouping): number {
+    let bytes = 0
+    let fitted = true
+    for (let index = 0; index < values.length; index++) {
+      const payload = this.encode(filling, values[index])
+      bytes += segmentBytesFor(payload.length)
+      const flags = index === values.length - 1 ? TAG.batchEnd : 0
+      fitted &&= filling.place(payload, flags, options.timestampNs, grouping)
+    }
+    return fitted ? 0 : bytes
+  }
+
+  /** Rolls: puts values that do not fit any more into the next segment, with an encoder that knows nothing yet. */
+  private placeInNext(values: readonly unknown[], bytesNeeded: number, options: AppendOptions): void {
+    for (const bytes of [bytesNeeded, this.limits.segmentBytes]) {
+      const next = this.rolling.startNext(bytes)
+      if (this.placeAll(next, values, options, 'same group') === 0) {
+        this.rolling.roll(next)
+        return
+      }
+      this.rolling.abandon(next.segment)
+    }
+    throw new SeglogError(
+      'TOO_LARGE',
+      'a record or batch does not fit into a segment. Split it, or raise segmentBytes.',
+      {
+        expected: `at most ${this.limits.segmentBytes} bytes, with headers`,
+        found: bytesNeeded,
+      },
+    )
+  }
+
+  private groupOf(sequence: number): Group | undefined {
+    if (sequence <= this.committer.position.sequence) return undefined
+    for (const group of this.committer.pending()) if (group.lastSequence >= sequence) return group
+    const { group } = this.rolling.filling
+    return group !== undefined && group.lastSequence >= sequence ? group : undefined
+  }
+
+  /** What a waiter gets for a record that is in no group: durable, lost in a failure, or never appended. */
+  private settled(sequence: number): Promise<void> {
+    if (sequence <= this.committer.position.sequence) return Promise.resolve()
+    if (this.committer.failure !== undefined) return Promise.reject(failedError(this.committer.failure))
+    return Promise.reject(
+      new SeglogError('INVALID_ARGUMENT', 'no record with this sequence was appended', {
+        expected: `at most ${this.lastSequence}`,
+        found: sequence,
+      }),
+    )
+  }
+
+  private advanced(group: Group): void {
+    this.rolling.advanced(group)
+    if (this.queuedBytes <= this.limits.queueSoftBytes) this.tellReady(undefined)
+    this.onChange?.()
+  }
+
+  private tellReady(error: SeglogError | undefined): void {
+    const waiters = this.readyWaiters
+    this.readyWaiters = undefined
+    if (error === undefined) waiters?.resolve()
+    else waiters?.reject(error)
+  }
+}
