@@ -131,6 +131,12 @@ export class Writer {
     return this.appended(options.durability)
   }
 
+  /** Lets the next record start a new segment; nothing happens where the active one is unused. */
+  roll(): void {
+    this.mayAppend()
+    if (this.rolling.filling.segment.isUsed) this.rolling.roll(this.rolling.startNext(0))
+  }
+
   /** Makes everything appended so far durable before it returns. */
   flushNow(): void {
     this.committer.flushNow()
@@ -268,10 +274,11 @@ export class Writer {
   }
 
   private groupOf(sequence: number): Group | undefined {
+    const filled = this.rolling.filling.group
+    if (filled?.lastSequence === sequence) return filled
     if (sequence <= this.committer.position.sequence) return undefined
     for (const group of this.committer.pending()) if (group.lastSequence >= sequence) return group
-    const { group } = this.rolling.filling
-    return group !== undefined && group.lastSequence >= sequence ? group : undefined
+    return filled !== undefined && filled.lastSequence >= sequence ? filled : undefined
   }
 
   /** What a waiter gets for a record that is in no group: durable, lost in a failure, or never appended. */

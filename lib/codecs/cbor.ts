@@ -25,7 +25,7 @@ export interface CborOptions {
 export function cbor<T = unknown>(options: CborOptions = {}): Codec<T> {
   return options.shapes === false
     ? { name: 'cbor', encoder: () => new PlainEncoder<T>(), decoder: () => new PlainDecoder<T>() }
-    : { name: 'cbor-shapes', encoder: () => new ShapesEncoder<T>(), decoder: () => new ShapesDecoder<T>() }
+    : { name: 'cbor-shapes', encoder: (known) => new ShapesEncoder<T>(known), decoder: () => new ShapesDecoder<T>() }
 }
 
 class PlainEncoder<T> implements Encoder<T> {
@@ -47,14 +47,20 @@ class PlainEncoder<T> implements Encoder<T> {
 
 class ShapesEncoder<T> implements Encoder<T> {
   plain = false
-  readonly #table = new ShapeTable()
-  readonly #engine: Engine = shapesEngine(this.#table.structures, SHAPES_MAX)
-  readonly #guard = new CborGuard(this.#table.fields)
+  readonly #table: ShapeTable
+  readonly #engine: Engine
+  readonly #guard: CborGuard
   readonly #plainEncoder = new PlainEncoder<T>()
   #definitions: Uint8Array[] | undefined
   #recordBytes = 0
   #misses = 0
   #skips = 0
+
+  constructor(known: readonly Uint8Array[]) {
+    this.#table = new ShapeTable(known)
+    this.#engine = shapesEngine(this.#table.structures, SHAPES_MAX)
+    this.#guard = new CborGuard(this.#table.fields)
+  }
 
   encode(value: T): Uint8Array {
     const record = this.#skips > 0 ? undefined : this.#encodeRecords(value)

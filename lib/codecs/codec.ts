@@ -6,14 +6,15 @@
 export interface Codec<T = unknown> {
   /** 1 to 31 characters of a-z, 0-9 and '-'; stands in each segment header. */
   readonly name: string
-  encoder(): Encoder<T>
+  /** `known`: the dictionary payloads that already stand in the segment, in order; what they define is not defined anew. */
+  encoder(known: readonly Uint8Array[]): Encoder<T>
   decoder(): Decoder<T>
 }
 
 export interface Encoder<T> {
   /**
    * The bytes of a value, valid until the next `encode` of any encoder (they may lie in a shared buffer). Whatever it
-   * throws, the encoder is as before the call.
+   * throws, the encoder is as before the call. It may look at a value twice, so getters may run twice.
    */
   encode(value: T): Uint8Array
   /**

@@ -1,4 +1,4 @@
-import { encodeDefinition, SHAPE_ID_MAX, SHAPE_KEYS_MAX } from '../../segments/format/dictionary.ts'
+import { decodeDefinition, encodeDefinition, SHAPE_ID_MAX, SHAPE_KEYS_MAX } from '../../segments/format/dictionary.ts'
 import type { Structures } from './cbor-x.ts'
 
 /** With 128 and fewer cbor-x was sound over random nested records; with some 200 it corrupted 6 % of them. */
@@ -28,7 +28,17 @@ export class ShapeTable {
   #knownBefore: Structures = []
   #definitionBytes = 0
 
-  constructor() {
+  /** `known`: definitions that already stand in the segment; a table that went on from its own is the same again. */
+  constructor(known: readonly Uint8Array[] = []) {
+    for (const payload of known) {
+      const definition = decodeDefinition(payload)
+      if (definition !== undefined) this.structures[definition.id] = [...definition.keys]
+      this.#definitionBytes += payload.length
+    }
+    this.#known = this.structures.slice()
+    this.#knownBefore = this.#known
+    this.#measure()
+    this.keep([], 0)
     let root: unknown
     Object.defineProperty(this.structures, 'transitions', {
       get: () => {

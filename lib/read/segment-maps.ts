@@ -1,4 +1,3 @@
-import type { Environment } from '../../segments/env/environment.ts'
 import type { Steps } from '../../segments/env/steps.ts'
 import { withFile } from '../../segments/files.ts'
 import type { OffsetList } from '../../segments/segment.ts'
@@ -48,12 +47,10 @@ export class SegmentMap<T> implements EntrySource<T> {
 
 /** Maps of the segments that were read last. Those of sealed segments are made by a scan. */
 export class SegmentMaps<T> {
-  private readonly env: Environment
   private readonly codec: Codec<T>
   private readonly maps = new Map<number, SegmentMap<T>>()
 
-  constructor(env: Environment, codec: Codec<T>) {
-    this.env = env
+  constructor(codec: Codec<T>) {
     this.codec = codec
   }
 

@@ -158,6 +158,9 @@ export interface Environment {
 
   randomBytes(count: number): Uint8Array
 
+  /** A path that means the same whatever becomes of the working directory. */
+  absolute(path: string): string
+
   readonly identity: ProcessIdentity
   /** Start time of the process with this pid in our pid namespace (also of a zombie), undefined when there is none. */
   startTimeOf(pid: number): string | undefined

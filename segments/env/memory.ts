@@ -72,6 +72,10 @@ class MemoryEnvironment implements Environment {
     setImmediate(task)
   }
 
+  absolute(path: string): string {
+    return path
+  }
+
   randomBytes(count: number): Uint8Array {
     return this.#random ? this.#random.bytes(count) : crypto.getRandomValues(new Uint8Array(count))
   }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Call, Done, Environment, Listener, ResultOf, SocketProbe, Timer } from './environment.ts'
 import { wallClock } from './node-clock.ts'
 import { type DurableWrites, NodeFiles } from './node-files.ts'
@@ -46,6 +47,10 @@ class NodeEnvironment implements Environment {
 
   defer(task: () => void): void {
     setImmediate(task)
+  }
+
+  absolute(path: string): string {
+    return resolve(path)
   }
 
   randomBytes(count: number): Uint8Array {

@@ -129,6 +129,10 @@ export class SimulatedEnvironment implements Environment {
     this.#inFlight.defer(task)
   }
 
+  absolute(path: string): string {
+    return path
+  }
+
   randomBytes(count: number): Uint8Array {
     return this.#random.bytes(count)
   }

@@ -83,6 +83,7 @@ export class Process implements Environment {
   monotonicMs = (): number => 0
   readonly after: Environment['after']
   readonly defer: Environment['defer']
+  absolute = (path: string): string => path
   readonly randomBytes: Environment['randomBytes']
 
   constructor(world: World, identity: ProcessIdentity) {

@@ -29,7 +29,7 @@ export function throughPlain(value: unknown): unknown {
 
 /** Writes the values with one encoder, as a writer does: what is handed out is copied at once. */
 export function write(codec: Codec, values: Iterable<unknown>): Kept[] {
-  const encoder = codec.encoder()
+  const encoder = codec.encoder([])
   return Array.from(values, (value) => {
     let bytes: Uint8Array | undefined
     try {

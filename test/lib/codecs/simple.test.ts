@@ -7,7 +7,7 @@ import { asCodec } from '../../../lib/codecs/simple.ts'
 import type { Codec, SimpleCodec } from '../../../lib/codecs/codec.ts'
 
 function roundTrip<T>(codec: Codec<T>, value: T): T {
-  const encoded = codec.encoder().encode(value)
+  const encoded = codec.encoder([]).encode(value)
   const buffer = new Uint8Array(encoded.length + 9).fill(0x7b)
   buffer.set(encoded, 4)
   const decoded = codec.decoder().decode(buffer, 4, 4 + encoded.length, false)
@@ -37,7 +37,7 @@ describe('json', () => {
     ['a symbol', Symbol('s')],
     ['toJSON gives undefined', { toJSON: () => undefined }],
   ])('says that it has no text for %s', (what, value) => {
-    const encode = (): unknown => json().encoder().encode(value)
+    const encode = (): unknown => json().encoder([]).encode(value)
     expect(encode).toThrow(
       expect.objectContaining({ code: 'ENCODE', message: expect.stringContaining(what) as string }),
     )
@@ -55,7 +55,7 @@ describe('json', () => {
 describe('bytes', () => {
   test('hands the view to the writer and a copy to the reader', () => {
     const view = Uint8Array.of(1, 2, 3)
-    expect(bytes().encoder().encode(view)).toBe(view)
+    expect(bytes().encoder([]).encode(view)).toBe(view)
     expect(roundTrip(bytes(), view)).toStrictEqual(view)
     expect(roundTrip(bytes(), new Uint8Array(0))).toStrictEqual(new Uint8Array(0))
   })
@@ -77,7 +77,7 @@ describe('bytes', () => {
   ])('refuses %s', (what, value) => {
     const encode = (): unknown =>
       bytes()
-        .encoder()
+        .encoder([])
         .encode(value as unknown as Uint8Array)
     expect(encode).toThrow(
       expect.objectContaining({ code: 'ENCODE', message: expect.stringContaining(what) as string }),
@@ -88,8 +88,8 @@ describe('bytes', () => {
 describe('a codec of the user', () => {
   test('encodes and decodes without state', () => {
     expect(roundTrip(asCodec(upper), 'abc')).toBe('ABC')
-    expect(asCodec(upper).encoder().takeDefinitions()).toBeUndefined()
-    expect(asCodec(upper).encoder().plain).toBe(false)
+    expect(asCodec(upper).encoder([]).takeDefinitions()).toBeUndefined()
+    expect(asCodec(upper).encoder([]).plain).toBe(false)
   })
 
   test('may be a class with methods of its own', () => {
@@ -139,7 +139,7 @@ describe('a codec of the user', () => {
 
   test('must give bytes', () => {
     const codec = asCodec({ ...upper, encode: (text: string) => text as unknown as Uint8Array })
-    expect(() => codec.encoder().encode('x')).toThrow(expect.objectContaining({ code: 'ENCODE' }))
+    expect(() => codec.encoder([]).encode('x')).toThrow(expect.objectContaining({ code: 'ENCODE' }))
   })
 
   test('throws through, and takes no dictionaries', () => {
@@ -150,7 +150,7 @@ describe('a codec of the user', () => {
         throw boom
       },
     })
-    expect(() => codec.encoder().encode('x')).toThrow(boom)
+    expect(() => codec.encoder([]).encode('x')).toThrow(boom)
     expect(() => codec.decoder().define(new Uint8Array(3))).toThrow(expect.objectContaining({ code: 'DECODE' }))
   })
 })

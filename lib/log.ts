@@ -1,0 +1,282 @@
+import type { RecoveryReport } from '../recovery/report.ts'
+import type { Environment, Timer } from '../segments/env/environment.ts'
+import { runNow } from '../segments/env/steps.ts'
+import { SeglogError, wrapSystemError } from '../segments/errors.ts'
+import type { ManifestStore } from '../segments/manifest-store.ts'
+import type { AppendOptions, Durability, Writer } from '../segments/writer.ts'
+import { type ResolvedOptions, durabilityOf, invalid } from './options.ts'
+import { Cursor, type CursorRange, type ReadSize } from './read/cursor.ts'
+import type { Entry } from './read/entry.ts'
+import { type ReadOptions, resolveRange } from './read/range.ts'
+import { CursorRecords, type Records } from './read/reader.ts'
+import { SegmentMaps } from './read/segment-maps.ts'
+import { type LogView, WriterView } from './read/view.ts'
+
+export interface RecordOptions {
+  /** How far the record is when `commit` resolves; the default is that of the log. Readers see synced records only. */
+  readonly durability?: Durability
+  /** Nanoseconds since 1970, not before the last record's. Default: now, or the last record's where the clock went back. */
+  readonly timestampNs?: bigint
+  /** The sequence that the (first) record must get, else OUT_OF_ORDER; 1 for a log that must be empty. */
+  readonly expect?: number
+}
+
+/** What a log did since it was opened, and how it stands. */
+export interface LogStats {
+  /** Groups written, groups synced, and bytes of frames in them. */
+  readonly groups: number
+  readonly syncs: number
+  readonly bytes: number
+  /** Groups that a synchronous commit wrote once more because they were still in flight. */
+  readonly overtaken: number
+  /** Bytes appended and not on disk yet. */
+  readonly queuedBytes: number
+  /** Whether the queue is above its soft limit: `await log.ready()` before appending more. */
+  readonly isBehind: boolean
+  /** Why work in the background failed of late that nothing depends on, such as preparing a segment on a full disk. */
+  readonly backgroundFailure: unknown
+}
+
+/** What `openLog` puts together. */
+export interface LogParts<T> {
+  readonly env: Environment
+  readonly directory: string
+  readonly options: ResolvedOptions<T>
+  readonly recovery: RecoveryReport
+  readonly writer: Writer
+  readonly manifests: ManifestStore
+  /** Lets go of the lock; called once all files are closed. */
+  readonly release: () => void
+}
+
+/** A log that is open for writing. Made by `openLog`. */
+export class Log<T> {
+  /** What the opening found and did. */
+  readonly recovery: RecoveryReport
+  readonly directory: string
+  private readonly env: Environment
+  private readonly options: ResolvedOptions<T>
+  private readonly writer: Writer
+  private readonly view: LogView
+  private readonly maps: SegmentMaps<T>
+  private readonly release: () => void
+  private syncTimer: Timer | undefined
+  private closing: Promise<void> | undefined
+
+  constructor(parts: LogParts<T>) {
+    const { env, directory, options, writer, manifests } = parts
+    this.recovery = parts.recovery
+    this.directory = directory
+    this.env = env
+    this.options = options
+    this.writer = writer
+    this.release = parts.release
+    this.maps = new SegmentMaps(options.codec)
+    const durable = (): number => writer.committer.position.sequence
+    this.view = new WriterView(directory, manifests, () => writer.openSegments, durable)
+    this.startSyncTimer()
+  }
+
+  /** Last record that is on disk, 0 when there is none. Reads go up to here. */
+  get highWatermark(): number {
+    return this.view.highWatermark
+  }
+
+  /** Last record that was appended; provisional until it is durable. */
+  get lastSequence(): number {
+    return this.writer.lastSequence
+  }
+
+  /** First record that is not archived; one above `lastSequence` in an empty log. */
+  get firstSequence(): number {
+    return this.view.firstSequence
+  }
+
+  /**
+   * Numbers, encodes and queues a record, and returns its sequence at once; `durable` tells when it is on disk. Throws
+   * ENCODE, TOO_LARGE, OUT_OF_ORDER, CLOSED, DISK_FULL (no room for another segment) or FAILED; then nothing was appended.
+   */
+  append(value: T, options?: RecordOptions): number {
+    this.mustBeOpen()
+    return this.writer.append(value, this.recordOptions(options))
+  }
+
+  /** Appends several records of which, after any crash, all or none are there. Returns the last sequence. */
+  appendBatch(values: readonly T[], options?: RecordOptions): number {
+    this.mustBeOpen()
+    if (!Array.isArray(values)) throw invalid('values', 'an array', values)
+    return this.writer.appendBatch(values, this.recordOptions(options))
+  }
+
+  /** Appends a record and resolves with its sequence when it is on disk (or as far as `durability` asks). */
+  commit(value: T, options?: RecordOptions): Promise<number> {
+    return this.committed(() => this.append(value, options), options)
+  }
+
+  /**
+   * Appends a batch and resolves with its last sequence when all of it is on disk. An empty batch resolves with the
+   * high-watermark.
+   */
+  commitBatch(values: readonly T[], options?: RecordOptions): Promise<number> {
+    return this.committed(() => this.appendBatch(values, options), options)
+  }
+
+  /** Appends a record and returns when it, and everything before it, is on disk. Does not need the event loop. */
+  commitSync(value: T, options?: RecordOptions): number {
+    const sequence = this.append(value, options)
+    this.writer.flushNow()
+    return sequence
+  }
+
+  /** Appends a batch and returns when all of it is on disk. */
+  commitBatchSync(values: readonly T[], options?: RecordOptions): number {
+    const sequence = this.appendBatch(values, options)
+    this.writer.flushNow()
+    return sequence
+  }
+
+  /**
+   * Resolves when this record and everything before it is on disk, at every level. Rejects when the writer fails first:
+   * the record is then unknown; after the next opening it is there whole or not at all.
+   */
+  durable(sequence: number): Promise<void> {
+    if (!Number.isSafeInteger(sequence) || sequence < 0) {
+      return Promise.reject(invalid('sequence', 'a whole number from 0 on', sequence))
+    }
+    return this.writer.whenDurable(sequence)
+  }
+
+  /** Resolves when everything appended so far is on disk. */
+  sync(): Promise<void> {
+    return this.writer.whenDurable(this.lastSequence)
+  }
+
+  /** Makes everything appended so far durable before it returns. */
+  syncNow(): void {
+    this.mustBeOpen()
+    this.writer.flushNow()
+  }
+
+  /** Resolves when the queue is at most at its soft limit: at once, unless `stats().isBehind`. */
+  ready(): Promise<void> {
+    return this.writer.whenReady()
+  }
+
+  /** Lets the next record start a new segment, so that all before it can be archived. */
+  roll(): void {
+    this.mustBeOpen()
+    this.writer.roll()
+  }
+
+  /**
+   * The record with this sequence; undefined outside of 1 to `highWatermark`. Throws GAP, ARCHIVED or CORRUPT where it
+   * should be there and cannot be read.
+   */
+  get(sequence: number): Entry<T> | undefined {
+    this.mustBeOpen()
+    if (!Number.isSafeInteger(sequence)) throw invalid('sequence', 'a whole number', sequence)
+    if (sequence < 1 || sequence > this.highWatermark) return undefined
+    const range = resolveRange({ from: sequence, to: sequence }, this.view)
+    const cursor = this.cursor(range, 'single')
+    try {
+      for (;;) {
+        const found = cursor.next()
+        if (found === 'end') return undefined
+        if (found !== 'fill') return found
+        runNow(this.env, cursor.fill())
+      }
+    } catch (error) {
+      throw wrapSystemError(error, 'reading the log')
+    } finally {
+      runNow(this.env, cursor.close())
+    }
+  }
+
+  /** Records of a range, in order; what is durable when a walk begins. */
+  read(options: ReadOptions = {}): Records<T> {
+    this.mustBeOpen()
+    resolveRange(options, this.view)
+    return new CursorRecords(this.env, () => this.cursor(resolveRange(options, this.view), 'walk'))
+  }
+
+  stats(): LogStats {
+    const { counts } = this.writer.committer
+    const { queuedBytes } = this.writer
+    return {
+      ...counts,
+      queuedBytes,
+      isBehind: queuedBytes > this.options.queueSoftBytes,
+      backgroundFailure: this.writer.backgroundFailure,
+    }
+  }
+
+  /** Writes and syncs what is queued, marks the log as closed, and lets go of it. Repeated calls share one result. */
+  close(): Promise<void> {
+    this.closing ??= this.shutDown()
+    return this.closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private async shutDown(): Promise<void> {
+    this.syncTimer?.cancel()
+    try {
+      await this.writer.close()
+    } finally {
+      this.release()
+    }
+  }
+
+  private mustBeOpen(): void {
+    if (this.closing !== undefined) throw new SeglogError('CLOSED', 'the log is closed. Open it again.')
+  }
+
+  private committed(append: () => number, options: RecordOptions | undefined): Promise<number> {
+    let sequence: number
+    try {
+      sequence = append()
+    } catch (error) {
+      return Promise.reject(error as SeglogError)
+    }
+    const level = options?.durability ?? this.options.durability
+    if (level === 'queued') return Promise.resolve(sequence)
+    const done = level === 'synced' ? this.writer.whenDurable(sequence) : this.writer.whenWritten(sequence)
+    return done.then(() => sequence)
+  }
+
+  private recordOptions(options: RecordOptions | undefined): AppendOptions {
+    if (options === undefined) return { durability: this.options.durability, timestampNs: undefined }
+    const { expect, timestampNs } = options
+    const next = this.lastSequence + 1
+    if (expect !== undefined && expect !== next) {
+      throw new SeglogError('OUT_OF_ORDER', `the next record gets sequence ${next}, not ${expect}`, {
+        sequence: next,
+        expected: expect,
+        found: next,
+      })
+    }
+    if (
+      timestampNs !== undefined &&
+      (typeof timestampNs !== 'bigint' || timestampNs < 0n || timestampNs >= 1n << 64n)
+    ) {
+      throw invalid('timestampNs', 'a bigint of nanoseconds since 1970', timestampNs)
+    }
+    return { durability: durabilityOf(options.durability) ?? this.options.durability, timestampNs }
+  }
+
+  private cursor(range: CursorRange, size: ReadSize): Cursor<T> {
+    return new Cursor(this.view, this.maps, this.options.codec, range, size)
+  }
+
+  private startSyncTimer(): void {
+    const { syncIntervalMs } = this.options
+    if (syncIntervalMs === undefined) return
+    this.syncTimer = this.env.after(syncIntervalMs, () => {
+      // A failed sync fails the writer, which tells everyone who waits or appends; here nobody waits.
+      this.sync().catch(() => undefined)
+      if (this.closing === undefined) this.startSyncTimer()
+    })
+  }
+}

@@ -1,0 +1,89 @@
+import { recover } from '../recovery/recover.ts'
+import type { Environment } from '../segments/env/environment.ts'
+import { nodeEnvironment } from '../segments/env/node.ts'
+import { runNow, type Steps, step } from '../segments/env/steps.ts'
+import { SeglogError, hasCode, wrapSystemError } from '../segments/errors.ts'
+import { acquireLock, inspectLock } from '../segments/lock.ts'
+import { SlotsFile } from '../segments/slots-file.ts'
+import { Writer } from '../segments/writer.ts'
+import { Log } from './log.ts'
+import { LIMITS, type OpenOptions, invalid, resolveOptions } from './options.ts'
+
+export interface OpenLogOptions<T> extends OpenOptions<T> {
+  /** The world: files, clock, randomness. Default the real one; `memoryEnvironment()` for a log in memory. */
+  readonly environment?: Environment
+}
+
+/**
+ * Opens a log for writing, and makes it when there is none. Opening is recovering: see `log.recovery`. One process at a
+ * time: LOCKED names the other. Rejects with CORRUPT where acknowledged records are lost (nothing was changed then),
+ * UNSUPPORTED_FORMAT, NOT_A_LOG, INVALID_ARGUMENT, DISK_FULL or IO.
+ */
+export function openLog<T = unknown>(directory: string, options: OpenLogOptions<T> = {}): Promise<Log<T>> {
+  return openLogWith(directory, options, LIMITS.segmentBytes.min)
+}
+
+/** As `openLog`, with a lower limit for the length of segments: tests want logs of many small ones. */
+export async function openLogWith<T>(
+  directory: string,
+  options: OpenLogOptions<T>,
+  segmentBytesMin: number,
+): Promise<Log<T>> {
+  if (typeof directory !== 'string' || directory === '') throw invalid('directory', 'a path', directory)
+  const { environment = nodeEnvironment(), ...others } = options
+  const resolved = resolveOptions(others, segmentBytesMin)
+  const path = environment.absolute(directory)
+  try {
+    runNow(environment, makeDirectories(path))
+    const before = await inspectLock(environment, path)
+    const { bootId } = environment.identity
+    const sameBoot =
+      bootId !== '' && before.locks.length > 0 && before.locks.every((lock) => lock.owner?.bootId === bootId)
+    const lock = await acquireLock(environment, path)
+    try {
+      return start(environment, path, resolved, sameBoot, () => lock.release())
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  } catch (error) {
+    throw wrapSystemError(error, `opening ${path}`, { file: path })
+  }
+}
+
+function start<T>(
+  env: Environment,
+  directory: string,
+  options: ReturnType<typeof resolveOptions<T>>,
+  sameBoot: boolean,
+  release: () => void,
+): Log<T> {
+  const { codec, segmentBytes, onDamage } = options
+  const recovered = recover(env, directory, { codec: codec.name, segmentBytes, onDamage, sameBoot })
+  const { start: from, slots: handle, slotTurn } = recovered
+  let writer: Writer | undefined
+  const failed = (error: unknown): void => void writer?.committer.fail(error)
+  const slots = new SlotsFile(env, handle, { ...from.identity, ...from.position }, slotTurn, failed)
+  writer = new Writer(env, directory, from, slots, options, (known) => codec.encoder(known))
+  const { manifests } = from
+  return new Log({ env, directory, options, recovery: recovered.report, writer, manifests, release })
+}
+
+/** Makes a directory and those above it that are missing; each name is durable when the steps end. */
+function* makeDirectories(path: string): Steps<void> {
+  const status = yield* step({ do: 'stat', path })
+  if (status?.kind === 'directory') return
+  if (status?.kind === 'file') {
+    throw new SeglogError('NOT_A_LOG', 'this is a file; a log is a directory', { file: path })
+  }
+  const slash = path.lastIndexOf('/')
+  const parent = slash <= 0 ? '/' : path.slice(0, slash)
+  if (status === undefined && slash > 0) yield* makeDirectories(parent)
+  try {
+    yield* step({ do: 'makeDirectory', path })
+  } catch (error) {
+    // A link to a directory is there already, and is as good as one.
+    if (!hasCode(error, 'EEXIST')) throw error
+  }
+  yield* step({ do: 'syncDirectory', path: parent })
+}

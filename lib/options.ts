@@ -1,0 +1,106 @@
+import { SeglogError } from '../segments/errors.ts'
+import { PAYLOAD_BYTES_LIMIT } from '../segments/format/frame.ts'
+import { UNIT } from '../segments/format/layout.ts'
+import type { Durability } from '../segments/writer.ts'
+import type { Codec, SimpleCodec } from './codecs/codec.ts'
+import { cbor } from './codecs/cbor.ts'
+import { asCodec } from './codecs/simple.ts'
+
+/** How a log is opened; each option has its default, its limits and its reason in `docs/options.md`. */
+export interface OpenOptions<T> {
+  /** Values to bytes and back; fixed for the life of a log. Default `cbor()`. */
+  readonly codec?: Codec<T> | SimpleCodec<T>
+  /** Length of a segment file in bytes. Default 64 MiB; 64 KiB to 1 GiB, a multiple of 8. */
+  readonly segmentBytes?: number
+  /** Longest encoded record in bytes. Default 16 MiB or what a segment can hold; at most 64 MiB. */
+  readonly recordBytesMax?: number
+  /** From this many queued bytes on, `ready()` waits. Default 8 MiB. */
+  readonly queueSoftBytes?: number
+  /** From this many queued bytes on, `append` writes on its own thread before it returns. Default 64 MiB. */
+  readonly queueHardBytes?: number
+  /** What `commit` waits for unless told otherwise. Default `synced`. */
+  readonly durability?: Durability
+  /** At a weaker level, syncs what was written at least this often, in milliseconds. Default: never by itself. */
+  readonly syncIntervalMs?: number
+  /** Whether an opening goes on without acknowledged records that are lost. Default `refuse`. */
+  readonly onDamage?: 'refuse' | 'accept-loss'
+}
+
+/** Options with all defaults filled in, checked once. */
+export interface ResolvedOptions<T> {
+  readonly codec: Codec<T>
+  readonly segmentBytes: number
+  readonly recordBytesMax: number
+  readonly queueSoftBytes: number
+  readonly queueHardBytes: number
+  readonly durability: Durability
+  readonly syncIntervalMs: number | undefined
+  readonly onDamage: 'refuse' | 'accept-loss'
+}
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** One row for each number: `docs/options.md` shows the same table and a test compares them. */
+export const LIMITS = Object.freeze({
+  segmentBytes: { default: 64 * MIB, min: 64 * KIB, max: 1024 * MIB },
+  recordBytesMax: { default: 16 * MIB, min: 1, max: 64 * MIB },
+  queueSoftBytes: { default: 8 * MIB, min: 64 * KIB, max: 1024 * MIB },
+  queueHardBytes: { default: 64 * MIB, min: 64 * KIB, max: 4096 * MIB },
+  syncIntervalMs: { default: undefined, min: 1, max: 86_400_000 },
+})
+
+/** Space of a segment that no payload can have: its header and that of a frame, with room for a whole timestamp. */
+const SEGMENT_OVERHEAD_BYTES = 512
+
+/** `segmentBytesMin` is lower in tests, which want logs of many small segments. */
+export function resolveOptions<T>(options: OpenOptions<T>, segmentBytesMin: number): ResolvedOptions<T> {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
+  const known = ['codec', 'durability', 'onDamage', ...Object.keys(LIMITS)]
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  if (unknown !== undefined) throw invalid('an option', `one of ${known.join(', ')}`, unknown)
+  const segmentBytes = whole('segmentBytes', options.segmentBytes, segmentBytesMin) ?? LIMITS.segmentBytes.default
+  if (segmentBytes % UNIT !== 0) throw invalid('segmentBytes', `a multiple of ${UNIT}`, segmentBytes)
+  const holds = Math.min(segmentBytes - SEGMENT_OVERHEAD_BYTES, PAYLOAD_BYTES_LIMIT)
+  const queueHardBytes = whole('queueHardBytes', options.queueHardBytes) ?? LIMITS.queueHardBytes.default
+  return Object.freeze({
+    codec: asCodec<T>(options.codec ?? cbor<T>()),
+    segmentBytes,
+    recordBytesMax: Math.min(whole('recordBytesMax', options.recordBytesMax) ?? LIMITS.recordBytesMax.default, holds),
+    queueSoftBytes: Math.min(
+      whole('queueSoftBytes', options.queueSoftBytes) ?? LIMITS.queueSoftBytes.default,
+      queueHardBytes,
+    ),
+    queueHardBytes,
+    durability: durabilityOf(options.durability) ?? 'synced',
+    syncIntervalMs: whole('syncIntervalMs', options.syncIntervalMs),
+    onDamage: oneOf('onDamage', options.onDamage, ['refuse', 'accept-loss']) ?? 'refuse',
+  })
+}
+
+export function durabilityOf(found: Durability | undefined): Durability | undefined {
+  return oneOf('durability', found, ['synced', 'written', 'queued'])
+}
+
+export function invalid(name: string, expected: string, found: unknown): SeglogError {
+  return new SeglogError('INVALID_ARGUMENT', `${name} must be ${expected}, not ${show(found)}`, { expected, found })
+}
+
+function show(found: unknown): string {
+  if (typeof found === 'string') return JSON.stringify(found)
+  if (typeof found === 'object' && found !== null) return Array.isArray(found) ? 'an array' : 'an object'
+  return String(found)
+}
+
+function whole(name: keyof typeof LIMITS, found: unknown, lowest?: number): number | undefined {
+  if (found === undefined) return undefined
+  const { min, max } = LIMITS[name]
+  const from = lowest ?? min
+  if (typeof found === 'number' && Number.isInteger(found) && found >= from && found <= max) return found
+  throw invalid(name, `a whole number from ${from} to ${max}`, found)
+}
+
+function oneOf<V extends string>(name: string, found: V | undefined, values: readonly V[]): V | undefined {
+  if (found === undefined || values.includes(found)) return found
+  throw invalid(name, `one of ${values.join(', ')}`, found)
+}
