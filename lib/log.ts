@@ -3,7 +3,8 @@ import type { Environment, Timer } from '../segments/env/environment.ts'
 import { runNow } from '../segments/env/steps.ts'
 import { SeglogError, wrapSystemError } from '../segments/errors.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
-import type { AppendOptions, Durability, Writer } from '../segments/writer.ts'
+import type { AppendOptions, Durability } from '../segments/placer.ts'
+import type { Writer } from '../segments/writer.ts'
 import { type ResolvedOptions, durabilityOf, invalid } from './options.ts'
 import { Cursor, type CursorRange, type ReadSize } from './read/cursor.ts'
 import type { Entry } from './read/entry.ts'
@@ -238,7 +239,7 @@ export class Log<T> {
     try {
       sequence = append()
     } catch (error) {
-      return Promise.reject(error as SeglogError)
+      return Promise.reject(error)
     }
     const level = options?.durability ?? this.options.durability
     if (level === 'queued') return Promise.resolve(sequence)

@@ -61,10 +61,8 @@ function start<T>(
   const { codec, segmentBytes, onDamage } = options
   const recovered = recover(env, directory, { codec: codec.name, segmentBytes, onDamage, sameBoot })
   const { start: from, slots: handle, slotTurn } = recovered
-  let writer: Writer | undefined
-  const failed = (error: unknown): void => void writer?.committer.fail(error)
-  const slots = new SlotsFile(env, handle, { ...from.identity, ...from.position }, slotTurn, failed)
-  writer = new Writer(env, directory, from, slots, options, (known) => codec.encoder(known))
+  const slots = new SlotsFile(env, handle, { ...from.identity, ...from.position }, slotTurn)
+  const writer = new Writer(env, directory, from, slots, options, (known) => codec.encoder(known))
   const { manifests } = from
   return new Log({ env, directory, options, recovery: recovered.report, writer, manifests, release })
 }

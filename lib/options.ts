@@ -1,7 +1,7 @@
 import { SeglogError } from '../segments/errors.ts'
 import { PAYLOAD_BYTES_LIMIT } from '../segments/format/frame.ts'
 import { UNIT } from '../segments/format/layout.ts'
-import type { Durability } from '../segments/writer.ts'
+import type { Durability } from '../segments/placer.ts'
 import type { Codec, SimpleCodec } from './codecs/codec.ts'
 import { cbor } from './codecs/cbor.ts'
 import { asCodec } from './codecs/simple.ts'

@@ -46,7 +46,7 @@ export function* settleTail(work: Work): Steps<SettledTail> {
     return decision.copy ? yield* copyTail(work, tail) : stayInPlace(work, tail)
   }
   const isFresh = tail?.role === 'unused' && inspection.closed !== undefined && tail.line?.state === 'open'
-  const line = isFresh ? (tail.line as OpenLine) : undefined
+  const line = isFresh ? tail.line : undefined
   const bytes = line?.segmentBytes ?? Math.min(manifest.options.segmentBytes, SMALL_SEGMENT_BYTES)
   const salt = line?.salt ?? drawSalt(work.env, tail?.line?.salt ?? 0)
   if (line === undefined || tail?.size !== bytes) yield* placeZeros(work.env, directory, plan.tailOrdinal, bytes)

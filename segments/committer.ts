@@ -1,9 +1,9 @@
 import type { Environment } from './env/environment.ts'
 import { runLater, runNow } from './env/steps.ts'
-import { SeglogError, wrapSystemError } from './errors.ts'
+import { type SeglogError, failedError, wrapSystemError } from './errors.ts'
 import type { Position } from './format/slots.ts'
 import type { BufferPool, Group } from './group.ts'
-import { segmentsOf, syncSegments, writeGroup } from './group-steps.ts'
+import { laggingBehind, segmentsOf, syncSegments, writeGroup } from './group-steps.ts'
 import type { Segment } from './segment.ts'
 import type { SlotsFile } from './slots-file.ts'
 
@@ -171,7 +171,7 @@ export class Committer {
   }
 
   private send(group: Group): void {
-    const lagging = this.lagging(group)
+    const lagging = laggingBehind(group, this.unsynced)
     const covered = this.unsynced.findLast((earlier) => lagging.includes(earlier.segment))
     const segments = [group.segment, ...lagging]
     for (const segment of segments) segment.outstanding += 1
@@ -243,15 +243,6 @@ export class Committer {
     this.advance(last)
   }
 
-  /**
-   * Segments that hold bytes written without a sync, which must be durable before this group is: all of them when it is
-   * synced, and those before its own in any case (the header of a used successor proves its predecessor whole).
-   */
-  private lagging(group: Group): Segment[] {
-    const segments = segmentsOf(this.unsynced)
-    return group.synced ? segments : segments.filter((segment) => segment !== group.segment)
-  }
-
   private wrote(group: Group): void {
     this.countGroup(group)
     this.unsynced.push(group)
@@ -305,10 +296,4 @@ const EMPTY = Buffer.alloc(0)
 function leave(segment: Segment): void {
   segment.outstanding -= 1
   if (segment.outstanding === 0) segment.whenQuiet?.()
-}
-
-/** What a caller gets who comes after a failure. */
-export function failedError(cause: SeglogError): SeglogError {
-  const message = `an earlier write or sync failed, so nothing more is written (${cause.message}). Open the log again to go on.`
-  return new SeglogError('FAILED', message, { cause })
 }

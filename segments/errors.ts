@@ -80,3 +80,9 @@ export function wrapSystemError(error: unknown, doing: string, details: ErrorDet
 }
 
 export { assert } from './format/assert.ts'
+
+/** What a caller gets who comes after a failure. */
+export function failedError(cause: SeglogError): SeglogError {
+  const message = `an earlier write or sync failed, so nothing more is written (${cause.message}). Open the log again to go on.`
+  return new SeglogError('FAILED', message, { cause })
+}

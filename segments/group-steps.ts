@@ -54,6 +54,15 @@ export function segmentsOf(groups: readonly Group[]): Segment[] {
   return [...new Set(groups.map((group) => group.segment))]
 }
 
+/**
+ * Segments that hold bytes written without a sync, which must be durable before this group is: all of them when it is
+ * synced, and those before its own in any case (the header of a used successor proves its predecessor whole).
+ */
+export function laggingBehind(group: Group, unsynced: readonly Group[]): Segment[] {
+  const segments = segmentsOf(unsynced)
+  return group.synced ? segments : segments.filter((segment) => segment !== group.segment)
+}
+
 function handlesOf(segment: Segment): SegmentHandles {
   if (segment.handles === undefined) {
     throw new SeglogError('IO', 'a segment is to be written before it is ready', { file: segment.path })

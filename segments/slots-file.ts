@@ -21,16 +21,16 @@ export class SlotsFile {
   private writes = 0
   private timer: Timer | undefined
   private syncing = false
-  private readonly failed: (error: unknown) => void
+  /** Told when the sync of an idle log fails. */
+  onFailure: ((error: unknown) => void) | undefined
   /** Called when the sync that `close` has to wait for is done. */
   private whenQuiet: (() => void) | undefined
 
-  /** `failed` is told when the sync of an idle log fails. `slot` is what the file holds now, in slot `turn`. */
-  constructor(env: Environment, handle: Handle, slot: Slot, turn: number, failed: (error: unknown) => void) {
+  /** `slot` is what the file holds now, in slot `turn`. */
+  constructor(env: Environment, handle: Handle, slot: Slot, turn: number) {
     this.env = env
     this.handle = handle
     this.turn = turn
-    this.failed = failed
     encodeSlot(this.bytes, slot)
   }
 
@@ -65,7 +65,7 @@ export class SlotsFile {
     this.syncing = true
     this.env.start({ do: 'sync', handle: this.handle }, (error) => {
       this.syncing = false
-      if (error) this.failed(error)
+      if (error) this.onFailure?.(error)
       this.whenQuiet?.()
     })
   }

@@ -1,32 +1,21 @@
-import { Committer, failedError } from './committer.ts'
+import { Committer } from './committer.ts'
 import type { Environment } from './env/environment.ts'
 import { runLater } from './env/steps.ts'
-import { SeglogError, wrapSystemError } from './errors.ts'
-import { type Filling, type FillingContext, type Grouping, segmentBytesFor } from './filling.ts'
+import { SeglogError, failedError, wrapSystemError } from './errors.ts'
+import { type Filling, type FillingContext, segmentBytesFor } from './filling.ts'
 import { SEQUENCE_MAX, TAG } from './format/layout.ts'
 import { BufferPool, Deferred, GROUP_BYTES, type Group } from './group.ts'
 import type { ManifestStore } from './manifest-store.ts'
+import { type AppendOptions, type Durability, Placer } from './placer.ts'
 import { type EncoderFactory, Rolling, type WriterStart } from './rolling.ts'
 import type { Segment } from './segment.ts'
 import type { SlotsFile } from './slots-file.ts'
-
-/**
- * How far a record is when its caller goes on. `synced`: on disk. `written`: with the operating system, so it survives
- * the process, not a power cut. `queued`: in memory.
- */
-export type Durability = 'synced' | 'written' | 'queued'
 
 export interface WriterLimits {
   readonly segmentBytes: number
   readonly recordBytesMax: number
   readonly queueSoftBytes: number
   readonly queueHardBytes: number
-}
-
-export interface AppendOptions {
-  readonly durability: Durability
-  /** Nanoseconds since 1970; now when undefined. */
-  readonly timestampNs: bigint | undefined
 }
 
 /** Buffers kept for the next groups: one in flight, one filling, and some of a queue. */
@@ -42,7 +31,7 @@ export class Writer {
   private readonly manifests: ManifestStore
   private readonly slots: SlotsFile
   private readonly rolling: Rolling
-  private encoding = false
+  private readonly placer: Placer
   private closing: Promise<void> | undefined
   private readyWaiters: Deferred | undefined
 
@@ -57,6 +46,7 @@ export class Writer {
   ) {
     this.env = env
     this.limits = limits
+    this.placer = new Placer(limits.recordBytesMax)
     this.manifests = start.manifests
     this.slots = slots
     const pool = new BufferPool(POOLED_BUFFERS)
@@ -70,6 +60,7 @@ export class Writer {
         this.onChange?.()
       },
     })
+    slots.onFailure = (error) => this.committer.fail(error)
     const context: FillingContext = {
       identity: start.identity,
       pool,
@@ -103,7 +94,7 @@ export class Writer {
   append(value: unknown, options: AppendOptions): number {
     this.mayAppend()
     const { filling } = this.rolling
-    const payload = this.encode(filling, value)
+    const payload = this.placer.encode(filling, value)
     if (!filling.place(payload, TAG.batchEnd, options.timestampNs, 'any group')) {
       this.placeInNext([value], segmentBytesFor(payload.length), options)
     }
@@ -119,7 +110,7 @@ export class Writer {
     const mark = filling.mark()
     let bytes: number
     try {
-      bytes = this.placeAll(filling, values, options, 'same group')
+      bytes = this.placer.placeAll(filling, values, options, 'same group')
     } catch (error) {
       filling.reset(mark)
       throw error
@@ -205,25 +196,8 @@ export class Writer {
   private mayAppend(): void {
     if (this.closing !== undefined) throw new SeglogError('CLOSED', 'the log is closed. Open it again to append.')
     if (this.committer.failure !== undefined) throw failedError(this.committer.failure)
-    if (this.encoding) throw new SeglogError('INVALID_ARGUMENT', 'a codec must not append while it encodes a value')
+    this.placer.mustBeIdle()
     if (this.lastSequence >= SEQUENCE_MAX) throw new SeglogError('TOO_LARGE', 'the log has used up all sequences')
-  }
-
-  private encode(filling: Filling, value: unknown): Uint8Array {
-    this.encoding = true
-    let payload: Uint8Array
-    try {
-      payload = filling.encode(value)
-    } finally {
-      this.encoding = false
-    }
-    if (payload.length > this.limits.recordBytesMax) {
-      throw new SeglogError('TOO_LARGE', 'a record is larger than the log allows. Split it, or raise recordBytesMax.', {
-        expected: `at most ${this.limits.recordBytesMax} bytes`,
-        found: payload.length,
-      })
-    }
-    return payload
   }
 
   private appended(durability: Durability): number {
@@ -240,24 +214,11 @@ export class Writer {
     this.committer.enqueue(filling.takeGroup()!)
   }
 
-  /** Places all values of a batch; 0 when they fitted, else the bytes they need in a segment of their own. */
-  private placeAll(filling: Filling, values: readonly unknown[], options: AppendOptions, grouping: Grouping): number {
-    let bytes = 0
-    let fitted = true
-    for (let index = 0; index < values.length; index++) {
-      const payload = this.encode(filling, values[index])
-      bytes += segmentBytesFor(payload.length)
-      const flags = index === values.length - 1 ? TAG.batchEnd : 0
-      fitted &&= filling.place(payload, flags, options.timestampNs, grouping)
-    }
-    return fitted ? 0 : bytes
-  }
-
   /** Rolls: puts values that do not fit any more into the next segment, with an encoder that knows nothing yet. */
   private placeInNext(values: readonly unknown[], bytesNeeded: number, options: AppendOptions): void {
     for (const bytes of [bytesNeeded, this.limits.segmentBytes]) {
       const next = this.rolling.startNext(bytes)
-      if (this.placeAll(next, values, options, 'same group') === 0) {
+      if (this.placer.placeAll(next, values, options, 'same group') === 0) {
         this.rolling.roll(next)
         return
       }

@@ -120,7 +120,7 @@ class AsyncWalk<T> implements AsyncIterableIterator<Entry<T>> {
 function later(env: Environment, steps: Parameters<typeof runLater<void>>[1]): Promise<void> {
   return new Promise((resolve, reject) => {
     runLater(env, steps, (error) => {
-      if (error) reject(error instanceof Error ? error : new Error(String(error)))
+      if (error) reject(wrapSystemError(error, 'reading the log'))
       else resolve()
     })
   })

@@ -172,6 +172,9 @@ export class Block {
  */
 export type FrameFinding = 'frame' | 'zeros' | 'short' | 'invalid' | 'unknown'
 
+/** Flags that this version cannot read: their extensions would pass for payload. */
+const NOT_READ = TAG.reserved | TAG.compressed | TAG.chained | TAG.keys
+
 /** Reads frames, one at a time; its members describe the last one and change with each call. */
 export class FrameDecoder {
   private readonly scratch = new Scratch()
@@ -253,7 +256,7 @@ export class FrameDecoder {
     if (this.payloadEnd < this.payloadStart) return 'invalid'
     this.timestamp = wide === 0 ? undefined : this.source.readBigUInt64LE(start + HEADER_BYTES)
     if (this.kind === 0) return 'invalid'
-    if ((tag & TAG.reserved) !== 0) return 'unknown'
+    if ((tag & NOT_READ) !== 0) return 'unknown'
     return this.kind > KIND.lifecycle && this.kind < KIND_OPTIONAL_FROM ? 'unknown' : 'frame'
   }
 }

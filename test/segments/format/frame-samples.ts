@@ -35,7 +35,7 @@ export const offset = fc
 export const draft: fc.Arbitrary<FrameDraft> = fc.record({
   kind: fc.constantFrom(...KNOWN_KINDS),
   flags: fc
-    .subarray([FLAGS.batchEnd, FLAGS.compressed, FLAGS.chained, FLAGS.keys, FLAGS.plain])
+    .subarray([FLAGS.batchEnd, FLAGS.plain])
     .map((flags) => flags.reduce((all, flag) => all | flag, 0)),
   claim: fc.oneof(fc.integer({ min: 0, max: 1000 }), fc.integer({ min: 0, max: NO_CLAIM }), fc.constant(NO_CLAIM)),
   sequence: fc.oneof(fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 1, max: SEQUENCE_MAX })),
@@ -110,7 +110,7 @@ export function slowRead(bytes: Buffer, at: number, limit: number, offset: numbe
   const wide = tag & FLAGS.wide ? 8 : 0
   const end = length - ((tag >> 4) & 7)
   if (crc !== header.readUInt32LE(0) || kind === 0 || 24 + wide > end) return { finding: 'invalid', sound, length }
-  if (tag >= 0x2000 || (kind >= 5 && kind <= 7)) return { finding: 'unknown', sound, length }
+  if ((tag & 0xee00) !== 0 || (kind >= 5 && kind <= 7)) return { finding: 'unknown', sound, length }
   const members = {
     kind,
     tag,

@@ -64,10 +64,10 @@ describe('a frame comes back as it was written', () => {
     }
   })
 
-  test('with every kind that is known or may be skipped, and every flag', () => {
+  test('with every kind that is known or may be skipped, and every flag that this version reads', () => {
     for (const kind of KNOWN_KINDS) {
       for (let flags = 0; flags < 0x2000; flags += 0x80) {
-        if ((flags & FLAGS.wide) === 0) roundTrip({ ...SAMPLE, draft: { ...SAMPLE.draft, kind, flags } })
+        if ((flags & (FLAGS.wide | FLAGS.compressed | FLAGS.chained | FLAGS.keys)) === 0) roundTrip({ ...SAMPLE, draft: { ...SAMPLE.draft, kind, flags } })
       }
     }
   })
@@ -121,6 +121,7 @@ describe('what is sound and yet no frame of ours', () => {
     ...[5, 6, 7].map((kind) => [`kind ${kind}`, forge(kind), 'unknown'] as const),
     ...[8, 12, 15].map((kind) => [`kind ${kind}, which may be skipped`, forge(kind), 'frame'] as const),
     ...[13, 14, 15].map((bit) => [`reserved bit ${bit}`, forge(1 | (1 << bit)), 'unknown'] as const),
+    ...[9, 10, 11].map((bit) => [`flag bit ${bit}, not read yet`, forge(1 | (1 << bit)), 'unknown'] as const),
     ['a reserved bit in a kind that may be skipped', forge(0x2008), 'unknown'],
     ['no unit', forge(1, Buffer.alloc(0), 0), 'invalid'],
     ['two units, less than its header', forge(1, Buffer.alloc(0), 2), 'invalid'],

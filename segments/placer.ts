@@ -1,0 +1,61 @@
+import { SeglogError } from './errors.ts'
+import { type Filling, type Grouping, segmentBytesFor } from './filling.ts'
+import { TAG } from './format/layout.ts'
+
+/**
+ * How far a record is when its caller goes on. `synced`: on disk. `written`: with the operating system, so it survives
+ * the process, not a power cut. `queued`: in memory.
+ */
+export type Durability = 'synced' | 'written' | 'queued'
+
+export interface AppendOptions {
+  readonly durability: Durability
+  /** Nanoseconds since 1970; now when undefined. */
+  readonly timestampNs: bigint | undefined
+}
+
+/** Puts values into fillings: encodes, checks the limit of a record, places. */
+export class Placer {
+  private readonly recordBytesMax: number
+  private encoding = false
+
+  constructor(recordBytesMax: number) {
+    this.recordBytesMax = recordBytesMax
+  }
+
+  /** A codec that appends would number its own record before the one it encodes. */
+  mustBeIdle(): void {
+    if (this.encoding) throw new SeglogError('INVALID_ARGUMENT', 'a codec must not append while it encodes a value')
+  }
+
+  /** The bytes of a value, valid until the next call; throws ENCODE or TOO_LARGE, and nothing has changed. */
+  encode(filling: Filling, value: unknown): Uint8Array {
+    this.encoding = true
+    let payload: Uint8Array
+    try {
+      payload = filling.encode(value)
+    } finally {
+      this.encoding = false
+    }
+    if (payload.length > this.recordBytesMax) {
+      throw new SeglogError('TOO_LARGE', 'a record is larger than the log allows. Split it, or raise recordBytesMax.', {
+        expected: `at most ${this.recordBytesMax} bytes`,
+        found: payload.length,
+      })
+    }
+    return payload
+  }
+
+  /** Places all values of a batch; 0 when they fitted, else the bytes they need in a segment of their own. */
+  placeAll(filling: Filling, values: readonly unknown[], options: AppendOptions, grouping: Grouping): number {
+    let bytes = 0
+    let fitted = true
+    for (let index = 0; index < values.length; index++) {
+      const payload = this.encode(filling, values[index])
+      bytes += segmentBytesFor(payload.length)
+      const flags = index === values.length - 1 ? TAG.batchEnd : 0
+      fitted &&= filling.place(payload, flags, options.timestampNs, grouping)
+    }
+    return fitted ? 0 : bytes
+  }
+}
