@@ -1,4 +1,4 @@
-import type { Environment } from './env/environment.ts'
+import type { Environment, Handle } from './env/environment.ts'
 import { type Steps, runLater, runNow, step } from './env/steps.ts'
 import { SeglogError, hasCode, wrapSystemError } from './errors.ts'
 import { removeIfThere, writeAll, withFile } from './files.ts'
@@ -127,8 +127,7 @@ export class Allocator {
     if (ready) return { plan, handles: ready }
     const spare = this.spare
     if (spare?.plan === plan && spare.phase === 'naming') {
-      const handles = runNow(this.env, this.name(spare))
-      spare.phase = 'ready'
+      const handles = this.nameNow(spare)
       this.spare = undefined
       return { plan, handles }
     }
@@ -179,8 +178,7 @@ export class Allocator {
       spare.dropped = true
       return
     }
-    const handles = spare.handles ?? runNow(this.env, this.name(spare))
-    spare.phase = 'ready'
+    const handles = spare.handles ?? this.nameNow(spare)
     runNow(this.env, closeSegment(handles))
   }
 
@@ -197,7 +195,8 @@ export class Allocator {
     }
     spare.phase = 'naming'
     const handles = yield* this.name(spare)
-    // Named by somebody else while this run was at it: these handles are a second set.
+    if (handles === undefined) return undefined
+    // Named by somebody else while this run opened it: these handles are a second set.
     if ((spare.phase as Phase) === 'ready') {
       yield* closeSegment(handles)
       return undefined
@@ -207,14 +206,26 @@ export class Allocator {
     return handles
   }
 
-  /** May run twice at the same time for the same spare: each step is harmless when the other run has done it. */
-  private *name(spare: Spare): Steps<SegmentHandles> {
+  /**
+   * May run twice at the same time for the same spare: each step is harmless when the other run has done it. A run that
+   * comes second stops before the manifest: by then the segment may be full and sealed, and must not be listed as open.
+   */
+  private *name(spare: Spare): Steps<SegmentHandles | undefined> {
     const path = this.path(segmentName(spare.plan.ordinal))
     yield* renameOnce(spare.temporary, path)
     yield* step({ do: 'syncDirectory', path: this.directory })
+    if (spare.phase === 'ready') return undefined
     const { ordinal, salt, segmentBytes } = spare.plan
     yield* this.manifests.update((manifest) => withLine(manifest, { state: 'open', ordinal, salt, segmentBytes }))
     return yield* openSegment(path)
+  }
+
+  /** Names a spare on this thread, whatever the run in the background is at. */
+  private nameNow(spare: Spare): SegmentHandles {
+    const handles = runNow(this.env, this.name(spare))
+    if (handles === undefined) throw new SeglogError('IO', 'a spare was named twice', { file: spare.temporary })
+    spare.phase = 'ready'
+    return handles
   }
 
   private path(name: string): string {
@@ -232,12 +243,17 @@ export function* fillWithZeros(path: string, bytes: number): Steps<void> {
   })
 }
 
+/** Opens a segment in each way in which it is written; all or none. */
 export function* openSegment(path: string): Steps<SegmentHandles> {
-  return {
-    group: yield* step({ do: 'open', path, access: 'write', durable: true }),
-    direct: yield* step({ do: 'open', path, access: 'write', durable: true }),
-    plain: yield* step({ do: 'open', path, access: 'write' }),
+  const opened: Handle[] = []
+  try {
+    for (const durable of [true, true, false]) opened.push(yield* step({ do: 'open', path, access: 'write', durable }))
+  } catch (error) {
+    for (const handle of opened) yield* step({ do: 'close', handle })
+    throw error
   }
+  const [group, direct, plain] = opened
+  return { group: group!, direct: direct!, plain: plain! }
 }
 
 export function* closeSegment(handles: SegmentHandles): Steps<void> {

@@ -17,8 +17,8 @@ export class ManifestStore {
   latest: Manifest
   private readonly env: Environment
   private readonly directory: string
-  /** What is durable now, for the lower bound that each generation carries. */
-  private readonly position: () => Position
+  /** What is durable now, for the lower bound that each generation carries; the writer puts its own in. */
+  position: () => Position
   private onDisk: number[]
 
   constructor(

@@ -60,6 +60,7 @@ export class Writer {
         this.onChange?.()
       },
     })
+    start.manifests.position = () => this.committer.position
     slots.onFailure = (error) => this.committer.fail(error)
     const context: FillingContext = {
       identity: start.identity,
