@@ -34,7 +34,7 @@ export async function openLogWith<T>(
   const resolved = resolveOptions(others, segmentBytesMin)
   const path = environment.absolute(directory)
   try {
-    runNow(environment, makeDirectories(path))
+    makeReady(environment, path)
     const before = await inspectLock(environment, path)
     const { bootId } = environment.identity
     const sameBoot =
@@ -67,21 +67,42 @@ function start<T>(
   return new Log({ env, directory, options, recovery: recovered.report, writer, manifests, release })
 }
 
+function makeReady(env: Environment, path: string): void {
+  try {
+    runNow(env, makeDirectories(path))
+  } catch (error) {
+    throw hasCode(error, 'ENOTDIR') ? noDirectory(path, error) : error
+  }
+}
+
 /** Makes a directory and those above it that are missing; each name is durable when the steps end. */
 function* makeDirectories(path: string): Steps<void> {
   const status = yield* step({ do: 'stat', path })
   if (status?.kind === 'directory') return
-  if (status?.kind === 'file') {
-    throw new SeglogError('NOT_A_LOG', 'this is a file; a log is a directory', { file: path })
-  }
+  if (status?.kind === 'file') throw noDirectory(path, undefined)
   const slash = path.lastIndexOf('/')
   const parent = slash <= 0 ? '/' : path.slice(0, slash)
   if (status === undefined && slash > 0) yield* makeDirectories(parent)
   try {
     yield* step({ do: 'makeDirectory', path })
   } catch (error) {
-    // A link to a directory is there already, and is as good as one.
     if (!hasCode(error, 'EEXIST')) throw error
+    yield* mustList(path)
+    return
   }
   yield* step({ do: 'syncDirectory', path: parent })
+}
+
+/** A link to a directory is as good as one; a link to anything else, a pipe or a device is not. */
+function* mustList(path: string): Steps<void> {
+  try {
+    yield* step({ do: 'list', path })
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) throw noDirectory(path, error)
+    throw error
+  }
+}
+
+function noDirectory(path: string, cause: unknown): SeglogError {
+  return new SeglogError('NOT_A_LOG', 'a log is a directory, and this is something else', { file: path, cause })
 }

@@ -1,6 +1,6 @@
 import { SeglogError } from '../segments/errors.ts'
 import { PAYLOAD_BYTES_LIMIT } from '../segments/format/frame.ts'
-import { UNIT } from '../segments/format/layout.ts'
+import { SEGMENT_BYTES_MAX, UNIT } from '../segments/format/layout.ts'
 import type { Durability } from '../segments/placer.ts'
 import type { Codec, SimpleCodec } from './codecs/codec.ts'
 import { cbor } from './codecs/cbor.ts'
@@ -43,7 +43,7 @@ const MIB = 1024 * KIB
 
 /** One row for each number: `docs/options.md` shows the same table and a test compares them. */
 export const LIMITS = Object.freeze({
-  segmentBytes: { default: 64 * MIB, min: 64 * KIB, max: 1024 * MIB },
+  segmentBytes: { default: 64 * MIB, min: 64 * KIB, max: SEGMENT_BYTES_MAX },
   recordBytesMax: { default: 16 * MIB, min: 1, max: 64 * MIB },
   queueSoftBytes: { default: 8 * MIB, min: 64 * KIB, max: 1024 * MIB },
   queueHardBytes: { default: 64 * MIB, min: 64 * KIB, max: 4096 * MIB },

@@ -36,6 +36,8 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
   const { directory } = inspection
   const epoch = Math.max(manifest.epoch, inspection.slot?.epoch ?? 0) + 1
   const work: Work = { env, directory, inspection, manifest, plan, epoch, notes: [], cut: undefined }
+  // First, because they may hold the room that the rest needs; they mean nothing to anyone, and the lock is ours.
+  for (const name of inspection.temporary) yield* removeIfThere(`${directory}/${name}`)
   for (const line of plan.unsealed) yield* finishSealing(work, line)
   yield* keepRests(work)
   const tail = yield* settleTail(work)
@@ -127,11 +129,9 @@ function nextManifest(work: Work, latest: Manifest, tail: SettledTail, spare: Se
   return { ...latest, epoch, clean: null, lost, segments: [...kept, ...sealed, ...open] }
 }
 
-/** Temporary files, and segments behind the active one: of the latter only zeros are left that were not kept aside. */
+/** Segments behind the active one: of these only zeros are left that were not kept aside. */
 function* removeLeftovers(work: Work, active: Segment, spare: SegmentPlan | undefined): Steps<void> {
-  const { directory, inspection, plan } = work
-  for (const name of inspection.temporary) yield* removeIfThere(`${directory}/${name}`)
-  for (const segment of plan.behind) {
+  for (const segment of work.plan.behind) {
     if (segment.ordinal <= active.plan.ordinal || segment.ordinal === spare?.ordinal) continue
     if (segment.role !== 'missing') yield* removeIfThere(segment.path)
   }

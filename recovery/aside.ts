@@ -1,5 +1,5 @@
 import { type Steps, step } from '../segments/env/steps.ts'
-import { hasCode } from '../segments/errors.ts'
+import { SeglogError, hasCode } from '../segments/errors.ts'
 import { removeIfThere, withFile, writeAll } from '../segments/files.ts'
 import { CUT_DIRECTORY, cutName } from '../segments/format/names.ts'
 import { Window } from '../segments/window.ts'
@@ -46,6 +46,11 @@ export function* makeDirectory(path: string, parent: string): Steps<void> {
     yield* step({ do: 'makeDirectory', path })
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error
+    const there = yield* step({ do: 'stat', path })
+    if (there?.kind !== 'directory') {
+      const message = 'this should be a directory of the log and is something else. Move it away.'
+      throw new SeglogError('IO', message, { file: path, found: there?.kind, cause: error })
+    }
   }
   yield* step({ do: 'syncDirectory', path: parent })
 }

@@ -1,7 +1,7 @@
 import type { Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError } from '../segments/errors.ts'
-import { withFile, writeAll } from '../segments/files.ts'
+import { makeFile, withFile, writeAll } from '../segments/files.ts'
 import { DIGEST_START, addToDigest } from '../segments/format/checksum.ts'
 import { FrameDecoder, resealFrame } from '../segments/format/frame.ts'
 import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
@@ -31,7 +31,7 @@ export interface CopyRequest {
  * never make damage look sound. Offsets do not change, so claims and slots stay true.
  */
 export function* copySegment(request: CopyRequest): Steps<number> {
-  return yield* withFile(request.to, 'create', function* (target) {
+  return yield* makeFile(request.to, function* (target) {
     let digest = DIGEST_START
     let end = 0
     if (request.header !== undefined) {

@@ -1,13 +1,13 @@
 import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, runNow, step } from '../segments/env/steps.ts'
-import { hasCode } from '../segments/errors.ts'
+import { SeglogError, hasCode } from '../segments/errors.ts'
 import { readUpTo, withFile } from '../segments/files.ts'
 import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
-import { SEGMENT_HEADER } from '../segments/format/layout.ts'
+import { SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
 import type { Manifest, OpenLine, SealedLine, SegmentLine } from '../segments/format/manifest.ts'
 import { segmentName } from '../segments/format/names.ts'
 import type { Position } from '../segments/format/slots.ts'
-import { type Scan, type SegmentKey, SegmentScanner } from '../segments/scan.ts'
+import { type Scan, type SegmentKey, SegmentScanner, hasFrames } from '../segments/scan.ts'
 import type { Finding, SegmentEvidence, SegmentRole } from './evidence.ts'
 import { newerFormat } from './inspect.ts'
 
@@ -94,6 +94,13 @@ function* readOpened(
     checkSealed(walk, line, path, size, header)
     return { ordinal, path, role: 'sealed', line, size, header, key: undefined, scan: undefined }
   }
+  if (size > SEGMENT_BYTES_MAX) {
+    throw new SeglogError('CORRUPT', 'a segment file is longer than any that seglog makes. Move it away.', {
+      file: path,
+      expected: `at most ${SEGMENT_BYTES_MAX} bytes`,
+      found: size,
+    })
+  }
   const key = keyOf(header, line?.state === 'open' ? line : undefined, walk.nextSequence)
   // A log that was closed in order has written nothing behind its end; there is no need to read a spare or zeros.
   const { closed } = walk
@@ -125,7 +132,7 @@ function keyOf(header: HeaderFinding, line: OpenLine | undefined, nextSequence: 
 }
 
 function roleOf(header: HeaderFinding, scan: Scan): SegmentRole {
-  if (header.found === 'header' || scan.stretches.length > 0) return 'used'
+  if (header.found === 'header' || hasFrames(scan)) return 'used'
   return header.found === 'zeros' && scan.holes.length === 0 ? 'unused' : 'dirty'
 }
 
@@ -146,9 +153,10 @@ function noteEnd(walk: Walk, scan: Scan, key: SegmentKey, header: HeaderFinding,
   goOnAfter(walk, scan.stretches.at(-1)?.lastSequence ?? key.firstSequence - 1)
 }
 
-function* isAllZero(handle: Handle, size: number): Steps<boolean> {
+/** Whether a file holds nothing but zeros. */
+export function* isAllZero(handle: Handle, size: number): Steps<boolean> {
   const scan = yield* new SegmentScanner(handle, size, { salt: 0, firstSequence: 1, baseTimestamp: 0n }).run('stop')
-  return scan.stretches.length === 0 && scan.holes.length === 0
+  return !hasFrames(scan) && scan.holes.length === 0
 }
 
 function checkSealed(walk: Walk, line: SealedLine, path: string, size: number, header: HeaderFinding): void {

@@ -1,13 +1,14 @@
 import type { DirectoryEntry, Environment } from '../segments/env/environment.ts'
-import { runNow } from '../segments/env/steps.ts'
+import { type Steps, runNow, step } from '../segments/env/steps.ts'
 import { SeglogError, hasCode } from '../segments/errors.ts'
-import { readWhole } from '../segments/files.ts'
+import { readWhole, withFile } from '../segments/files.ts'
+import { SEGMENT_BYTES_MAX } from '../segments/format/layout.ts'
 import { type Manifest, decodeManifest } from '../segments/format/manifest.ts'
-import { SLOTS_NAME, manifestName, parseName } from '../segments/format/names.ts'
+import { SLOTS_NAME, manifestName, parseName, segmentName } from '../segments/format/names.ts'
 import type { Position, Slot } from '../segments/format/slots.ts'
 import { latestSlot, readSlots } from '../segments/slots-file.ts'
 import type { Finding, Inspection } from './evidence.ts'
-import { inspectSegments } from './inspect-segments.ts'
+import { inspectSegments, isAllZero } from './inspect-segments.ts'
 import { rebuildManifest } from './rebuild.ts'
 
 /** Manifests are small; a larger one is none. */
@@ -41,9 +42,8 @@ export function inspect(env: Environment, directory: string): Inspection {
   let manifest = manifests.manifest
   let from: Inspection['manifestFrom'] = manifests.from
   if (manifest === undefined) {
-    const traces = tracesOf(names, slots)
     const rebuilt = rebuildManifest(env, directory, names.segments, firstOf(slots), names.manifests, findings)
-    if (rebuilt === undefined) return nothing(directory, names, traces, findings)
+    if (rebuilt === undefined) return nothing(directory, names, tracesOf(env, directory, names), findings)
     manifest = rebuilt
     from = 'rebuilt'
   }
@@ -140,13 +140,21 @@ function readManifestFile(env: Environment, file: string): Buffer {
 }
 
 /** What only a log leaves behind: with any of it, an empty directory was not always empty. */
-function tracesOf(names: Names, slots: readonly (Slot | 'newer' | undefined)[]): string[] {
-  const traces: string[] = []
-  if (firstOf(slots) !== undefined) traces.push(SLOTS_NAME)
+function tracesOf(env: Environment, directory: string, names: Names): string[] {
+  // The files of a log that was only begun hold zeros.
+  const files = [...(names.slots ? [SLOTS_NAME] : []), ...names.segments.map(segmentName)]
+  const traces = files.filter((name) => !runNow(env, isZeroFile(`${directory}/${name}`)))
   if (names.manifests.length > 0) traces.push(...names.manifests.map(manifestName))
   if (names.cut) traces.push('cut/')
   if (names.archive) traces.push('archive/')
   return traces
+}
+
+function* isZeroFile(path: string): Steps<boolean> {
+  return yield* withFile(path, 'read', function* (handle) {
+    const size = yield* step({ do: 'size', handle })
+    return size <= SEGMENT_BYTES_MAX && (yield* isAllZero(handle, size))
+  })
 }
 
 function nothing(directory: string, names: Names, traces: readonly string[], findings: readonly Finding[]): Inspection {

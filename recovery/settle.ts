@@ -2,7 +2,7 @@ import { SMALL_SEGMENT_BYTES, drawSalt } from '../segments/allocator.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { isDiskFull } from '../segments/errors.ts'
-import { removeIfThere, withFile } from '../segments/files.ts'
+import { withFile } from '../segments/files.ts'
 import type { Predecessor, SegmentHeader } from '../segments/format/header.ts'
 import { CHAIN, COMPRESSION, UNIT } from '../segments/format/layout.ts'
 import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest.ts'
@@ -103,7 +103,6 @@ function* copyOver(work: Work, tail: SegmentEvidence): Steps<{ readonly plan: Se
       yield* step({ do: 'rename', from: temporary, to: tail.path })
       return { plan: { ordinal: tail.ordinal, salt, segmentBytes }, digest }
     } catch (error) {
-      yield* removeIfThere(temporary)
       // On a full disk the log still opens, in a file without room: the next append then says DISK_FULL.
       if (!isDiskFull(error) || segmentBytes === smallest) throw error
     }

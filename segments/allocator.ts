@@ -1,7 +1,7 @@
 import type { Environment, Handle } from './env/environment.ts'
 import { type Steps, runLater, runNow, step } from './env/steps.ts'
 import { SeglogError, hasCode, wrapSystemError } from './errors.ts'
-import { removeIfThere, writeAll, withFile } from './files.ts'
+import { discard, makeFile, writeAll } from './files.ts'
 import { segmentName, temporaryName } from './format/names.ts'
 import { UNIT } from './format/layout.ts'
 import { type ManifestStore, nonce, withLine } from './manifest-store.ts'
@@ -186,7 +186,6 @@ export class Allocator {
     try {
       yield* fillWithZeros(spare.temporary, spare.plan.segmentBytes)
     } catch (error) {
-      yield* discard(spare.temporary)
       throw wrapSystemError(error, 'preparing a segment', { file: spare.temporary })
     }
     if (spare.dropped) {
@@ -235,7 +234,7 @@ export class Allocator {
 
 /** Makes a file of zeros that really hold their blocks: a full disk is met here, not in the middle of a record. */
 export function* fillWithZeros(path: string, bytes: number): Steps<void> {
-  yield* withFile(path, 'create', function* (handle) {
+  yield* makeFile(path, function* (handle) {
     for (let at = 0; at < bytes; at += ZERO_PIECE_BYTES) {
       yield* writeAll(handle, ZEROS, 0, Math.min(ZERO_PIECE_BYTES, bytes - at), at)
     }
@@ -277,15 +276,6 @@ function* renameOnce(from: string, to: string): Steps<void> {
     if (!hasCode(error, 'ENOENT')) throw error
     const there = yield* step({ do: 'stat', path: to })
     if (there === undefined) throw error
-  }
-}
-
-/** Best effort: a temporary file that stays is removed by the next opening. */
-function* discard(path: string): Steps<void> {
-  try {
-    yield* removeIfThere(path)
-  } catch (error) {
-    if (!(error instanceof Error)) throw error
   }
 }
 

@@ -137,6 +137,9 @@ export class Committer {
       group.written?.reject(error)
       group.durable?.reject(error)
     }
+    // No call holds the buffers of queued groups; that of the group in flight stays until its callback.
+    for (const group of this.queue.splice(0)) this.release(group)
+    this.unsynced = []
     this.hooks.failed(error)
     this.tellIdle()
     return error

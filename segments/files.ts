@@ -73,10 +73,30 @@ export function* withFile<T>(
 
 /** Makes a new file with this content, durable except for its name. */
 export function* createFile(path: string, content: Uint8Array): Steps<void> {
-  yield* withFile(path, 'create', function* (handle) {
+  yield* makeFile(path, function* (handle) {
     yield* writeAll(handle, content, 0, content.length, 0)
     yield* step({ do: 'sync', handle })
   })
+}
+
+/** Makes a new file; one that could not be finished is removed, so that a full disk does not fill up with beginnings. */
+export function* makeFile<T>(path: string, body: (handle: Handle) => Steps<T>): Steps<T> {
+  try {
+    return yield* withFile(path, 'create', body)
+  } catch (error) {
+    // Not when the name was taken: then it is another's.
+    if (!hasCode(error, 'EEXIST')) yield* discard(path)
+    throw error
+  }
+}
+
+/** Removes a temporary file if that is possible: one that stays is removed by the next opening. */
+export function* discard(path: string): Steps<void> {
+  try {
+    yield* removeIfThere(path)
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+  }
 }
 
 /** The whole of a file, refused above `bytesMax`; undefined when there is none. */

@@ -43,6 +43,7 @@ export interface Hole {
 }
 
 export interface Scan {
+  /** The first starts where frames start, and may be empty. */
   readonly stretches: readonly Stretch[]
   readonly holes: readonly Hole[]
   /** The furthest point of this segment that any valid frame claims durable. */
@@ -90,6 +91,10 @@ export class SegmentScanner {
 
   *run(beyond: Beyond): Steps<Scan> {
     let at = yield* this.walk(FRAMES_START, this.key.firstSequence)
+    // The first stretch always starts where frames start: one behind a hole is never taken for it.
+    if (this.stretches.length === 0) {
+      this.stretches.push(emptyStretch(FRAMES_START, this.key.firstSequence, this.base))
+    }
     while (at < this.end) {
       const finding = this.stopped
       if (finding === 'zeros' && (yield* this.skipZeros(at)) >= this.end) break
@@ -265,4 +270,9 @@ function lastNonZero(bytes: Uint8Array, start: number, end: number): number {
   let at = end - 1
   while (at > start && bytes[at] === 0) at -= 1
   return at
+}
+
+/** Whether any frame was found. */
+export function hasFrames(scan: Scan): boolean {
+  return scan.stretches.some((stretch) => stretch.end > stretch.start)
 }

@@ -11,6 +11,8 @@ import { type EncoderFactory, Rolling, type WriterStart } from './rolling.ts'
 import type { Segment } from './segment.ts'
 import type { SlotsFile } from './slots-file.ts'
 
+export type { Durability }
+
 export interface WriterLimits {
   readonly segmentBytes: number
   readonly recordBytesMax: number
@@ -236,6 +238,8 @@ export class Writer {
   }
 
   private groupOf(sequence: number): Group | undefined {
+    // What is still queued when the writer fails never becomes durable: `settled` says so.
+    if (this.committer.failure !== undefined) return undefined
     const filled = this.rolling.filling.group
     if (filled?.lastSequence === sequence) return filled
     if (sequence <= this.committer.position.sequence) return undefined

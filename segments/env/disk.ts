@@ -129,5 +129,5 @@ export function setEntry(entries: Map<string, TreeNode>, name: string, node: Tre
 }
 
 function keep(bytes: Uint8Array): Uint8Array {
-  return bytes.length <= ZEROS.length && isZero(bytes) ? ZEROS.subarray(0, bytes.length) : bytes.slice()
+  return bytes.length <= ZEROS.length && isZero(bytes) ? ZEROS.subarray(0, bytes.length) : new Uint8Array(bytes)
 }

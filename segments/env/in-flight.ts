@@ -164,5 +164,5 @@ export class InFlight {
 }
 
 function withOwnBytes(call: Call): Call {
-  return call.do === 'write' ? { ...call, from: call.from.slice() } : call
+  return call.do === 'write' ? { ...call, from: new Uint8Array(call.from) } : call
 }

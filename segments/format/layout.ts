@@ -81,6 +81,9 @@ export const FRAME = layout([
   { name: 'timeDelta', type: 'u48', size: 6 },
 ])
 
+/** No segment file is longer: what is, was not made by us, and to read it through could take for ever. */
+export const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024
+
 /** Frames start on multiples of this and are multiples of it long. */
 export const UNIT = 8
 /** Units in the shortest frame: a header and nothing else. */

@@ -18,8 +18,10 @@ export const sidecarName = (ordinal: number): string => `segment-${numbered(ordi
 export const manifestName = (generation: number): string => `manifest-${numbered(generation)}.json`
 export const lockName = (number: number): string => `lock-${numbered(number)}`
 export const socketName = (number: number): string => `lock-${numbered(number)}.sock`
-/** A file under construction: of no meaning until it is renamed, so any opening for writing may remove it. */
-export const temporaryName = (purpose: string, nonce: string): string => `tmp-${purpose}-${nonce}`
+export type Purpose = 'segment' | 'manifest' | 'durable' | 'copy' | 'lock'
+
+/** A file under construction: its purpose, and 16 to 32 hex digits; of no meaning until it is renamed, so any opening for writing may remove it. */
+export const temporaryName = (purpose: Purpose, nonce: string): string => `tmp-${purpose}-${nonce}`
 /** Bytes kept aside: where they stood, and in which epoch they were cut. */
 export const cutName = (ordinal: number, offset: number, epoch: number): string =>
   `segment-${numbered(ordinal)}-at-${offset}-epoch-${epoch}.cut`
@@ -32,11 +34,14 @@ const PATTERNS = [
   ['socket', /^lock-(\d{10,16})\.sock$/],
 ] as const
 
+/** Nothing shorter or otherwise named is ours to remove. */
+const TEMPORARY = /^tmp-(?:segment|manifest|durable|copy|lock)-[0-9a-f]{16,32}$/
+
 export function parseName(name: string): LogFileName {
   if (name === SLOTS_NAME) return { kind: 'slots' }
   if (name === CUT_DIRECTORY) return { kind: 'cut' }
   if (name === ARCHIVE_DIRECTORY) return { kind: 'archive' }
-  if (name.startsWith('tmp-')) return { kind: 'temporary' }
+  if (TEMPORARY.test(name)) return { kind: 'temporary' }
   for (const [kind, pattern] of PATTERNS) {
     const digits = pattern.exec(name)?.[1]
     if (digits === undefined) continue
