@@ -78,28 +78,28 @@ function* finishSealing(work: Work, line: SealedLine): Steps<void> {
   work.notes.push(`finished the sealing of ${segmentName(line.ordinal)}`)
 }
 
-/** Keeps aside what is cut off the end, and files that are neither used nor empty. */
+/** Keeps aside what is cut off the end, and files in which nothing is accepted. */
 function* keepRests(work: Work): Steps<void> {
-  const { plan } = work
-  const { tail, decision } = plan
-  for (const dirty of [tail, ...plan.behind]) {
-    if (dirty?.role === 'dirty') yield* aside(work, dirty, 0, dirty.size)
+  const { tail, behind, decision, sequenceBefore } = work.plan
+  const { holes, stretches } = tail?.scan ?? { holes: [], stretches: [] }
+  if (tail?.role === 'used') {
+    const start = decision.sequence > sequenceBefore ? decision.end : 0
+    const restEnd = Math.max(stretches.at(-1)?.end ?? 0, holes.at(-1)?.end ?? 0)
+    if (restEnd > start) {
+      const zeroSectors = holes.some((hole) => hole.zeroSectors && hole.end > decision.end)
+      yield* cutOff(work, tail, start, restEnd, zeroSectors)
+    }
   }
-  if (tail?.role !== 'used' || tail.scan === undefined) return
-  const { holes, stretches } = tail.scan
-  const last = stretches.at(-1)
-  const restEnd = Math.max(last?.end ?? 0, holes.at(-1)?.end ?? 0)
-  if (restEnd <= decision.end) return
-  const keptIn = yield* aside(work, tail, decision.end, restEnd)
-  work.cut = {
-    file: tail.path,
-    offset: decision.end,
-    bytes: restEnd - decision.end,
-    keptIn,
-    from: decision.sequence + 1,
-    to: Math.max(decision.sequence + 1, last?.lastSeen ?? 0),
-    zeroSectors: holes.some((hole) => hole.zeroSectors && hole.end > decision.end),
+  for (const dirty of [tail, ...behind]) {
+    if (dirty?.role === 'dirty') yield* cutOff(work, dirty, 0, dirty.size, true)
   }
+}
+
+function* cutOff(work: Work, from: SegmentEvidence, start: number, end: number, zeroSectors: boolean): Steps<void> {
+  const keptIn = yield* aside(work, from, start, end)
+  const first = work.plan.decision.sequence + 1
+  const to = Math.max(first, from.scan?.stretches.at(-1)?.lastSeen ?? 0)
+  work.cut ??= { file: from.path, offset: start, bytes: end - start, keptIn, from: first, to, zeroSectors }
 }
 
 function* aside(work: Work, segment: SegmentEvidence, start: number, end: number): Steps<string> {

@@ -16,6 +16,8 @@ export interface TailEvidence {
   readonly slotExact: boolean
   /** The header could not be read, or the file is shorter than it says: sound frames, to be copied all the same. */
   readonly fileHarmed: boolean
+  /** A first group left a trace and no frame, here or in a segment behind: a header alone, or bytes that are nothing. */
+  readonly traceOfGroup: boolean
   /** A segment that is listed and not sealed is not there, this one or one behind it: it may have held anything. */
   readonly missing: boolean
 }
@@ -50,7 +52,7 @@ export interface Decision {
 /** The table of `docs/recovery.md`: from what was found to what it means. Pure; nothing is read or written. */
 export function decide(evidence: TailEvidence): Decision {
   const { scan, ordinal, closed } = evidence
-  const first = scan.stretches[0] ?? emptyStretch(FRAMES_START, evidence.sequenceBefore + 1, 0n)
+  const first = firstStretch(evidence)
   const last = scan.stretches.at(-1) ?? first
   const proven = provenHere(evidence)
 
@@ -59,12 +61,12 @@ export function decide(evidence: TailEvidence): Decision {
     const closedAt = closed?.ordinal === ordinal ? closed.offset || FRAMES_START : undefined
     const isClosed = closedAt === first.wholeEnd && !evidence.fileHarmed
     if (isClosed) return accept('closed', 'sound', first, false)
-    const rest = first.end > first.wholeEnd || scan.holes.length > 0
+    const rest = first.end > first.wholeEnd || scan.holes.length > 0 || evidence.traceOfGroup
     // What no proof covers may be in the page cache only: it is copied, so that it is durable before anyone is told.
     const copy = evidence.fileHarmed || first.wholeEnd > proven.offset
     if (!rest) return accept('clean-end', 'sound', first, copy)
     const certain = evidence.slotExact && first.wholeEnd === proven.offset
-    return accept(scan.stretches.length > 1 ? 'overtaken' : 'torn-tail', certain ? 'torn' : 'ambiguous', first, true)
+    return accept(last === first ? 'torn-tail' : 'overtaken', certain ? 'torn' : 'ambiguous', first, true)
   }
   if (last !== first && last.wholeEnd >= proven.offset && last.lastSequence >= proven.sequence) {
     return {
@@ -74,10 +76,16 @@ export function decide(evidence: TailEvidence): Decision {
       sequence: last.lastSequence,
       stretch: last,
       copy: evidence.fileHarmed || last.wholeEnd > proven.offset || hasRest(scan, last),
-      lost: gapsBetween(scan.stretches),
+      lost: gapsBetween(evidence),
     }
   }
   return lossy('proven-missing', evidence, last, proven.sequence)
+}
+
+/** The frames from the first place on; none where what stands there is no frame, whatever follows. */
+function firstStretch({ scan, sequenceBefore }: TailEvidence): Stretch {
+  const found = scan.stretches[0]
+  return found?.start === FRAMES_START ? found : emptyStretch(FRAMES_START, sequenceBefore + 1, 0n)
 }
 
 interface ProvenHere {
@@ -104,7 +112,7 @@ function accept(row: Row, verdict: Verdict, stretch: Stretch, copy: boolean): De
 
 /** All that is sound stays readable; what is missing is named as far as anything tells. */
 function lossy(row: Row, evidence: TailEvidence, last: Stretch, provenSequence: number): Decision {
-  const lost = gapsBetween(evidence.scan.stretches)
+  const lost = gapsBetween(evidence)
   const to = Math.max(provenSequence, last.lastSeen)
   if (to > last.lastSequence) lost.push({ from: last.lastSequence + 1, to })
   return { row, verdict: 'corrupt', end: last.wholeEnd, sequence: last.lastSequence, stretch: last, copy: true, lost }
@@ -114,12 +122,12 @@ function hasRest(scan: TailEvidence['scan'], last: Stretch): boolean {
   return last.end > last.wholeEnd || (scan.holes.at(-1)?.end ?? 0) > last.wholeEnd
 }
 
-function gapsBetween(stretches: readonly Stretch[]): { from: number; to: number }[] {
+function gapsBetween({ scan, sequenceBefore }: TailEvidence): { from: number; to: number }[] {
   const gaps: { from: number; to: number }[] = []
-  for (let index = 1; index < stretches.length; index++) {
-    const from = stretches[index - 1]!.lastSeen + 1
-    const to = stretches[index]!.firstSequence - 1
-    if (to >= from) gaps.push({ from, to })
+  let before = sequenceBefore
+  for (const stretch of scan.stretches) {
+    if (stretch.firstSequence > before + 1) gaps.push({ from: before + 1, to: stretch.firstSequence - 1 })
+    before = stretch.lastSeen
   }
   return gaps
 }

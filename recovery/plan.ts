@@ -1,6 +1,7 @@
 import { DIGEST_START } from '../segments/format/checksum.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
 import { NO_HEAD } from '../segments/sealing.ts'
+import { hasFrames } from '../segments/scan.ts'
 import { type Decision, decide } from './decide.ts'
 import type { Finding, Inspection, SegmentEvidence } from './evidence.ts'
 
@@ -56,6 +57,9 @@ export function planRecovery(inspection: Inspection, manifest: Manifest, sameBoo
     proven: inspection.proven,
     closed: inspection.closed,
     slotExact,
+    traceOfGroup:
+      (isUsed && tail.scan !== undefined && !hasFrames(tail.scan)) ||
+      segments.some((segment) => segment.ordinal >= tailOrdinal && segment.role === 'dirty'),
     fileHarmed: isUsed && (shorter || tail.header?.found !== 'header'),
     missing: tail?.role === 'missing' || segments.some((each) => each.ordinal > tailOrdinal && each.role === 'missing'),
   })

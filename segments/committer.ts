@@ -16,6 +16,8 @@ export interface CommitterHooks {
   readonly needSegmentNow: (group: Group) => void
   /** A group became durable. */
   readonly advanced: (group: Group) => void
+  /** Bytes left the queue. */
+  readonly released: () => void
   /** The writer failed for good; called once. */
   readonly failed: (error: SeglogError) => void
 }
@@ -284,6 +286,7 @@ export class Committer {
     this.backlogBytes -= group.length
     this.pool.give(group.buffer)
     group.buffer = EMPTY
+    if (this.failure === undefined) this.hooks.released()
   }
 
   private tellIdle(): void {

@@ -56,7 +56,13 @@ export class Writer {
       takeFilling: () => this.rolling.filling.takeGroup(),
       needSegment: (group) => this.rolling.needSegment(group),
       needSegmentNow: (group) => this.rolling.needSegmentNow(group),
-      advanced: (group) => this.advanced(group),
+      advanced: (group) => {
+        this.rolling.advanced(group)
+        this.onChange?.()
+      },
+      released: () => {
+        if (this.queuedBytes <= this.limits.queueSoftBytes) this.tellReady(undefined)
+      },
       failed: (error) => {
         this.tellReady(error)
         this.onChange?.()
@@ -257,12 +263,6 @@ export class Writer {
         found: sequence,
       }),
     )
-  }
-
-  private advanced(group: Group): void {
-    this.rolling.advanced(group)
-    if (this.queuedBytes <= this.limits.queueSoftBytes) this.tellReady(undefined)
-    this.onChange?.()
   }
 
   private tellReady(error: SeglogError | undefined): void {
