@@ -41,6 +41,8 @@ export class Allocator {
   private spare: Spare | undefined
   /** Why the last spare could not be made; undefined when it could. */
   failure: unknown
+  /** Of a spare that nobody needed. */
+  closeFailure: unknown
   /** Spares under way, also those that a smaller one overtook. */
   private underWay = 0
   private whenQuiet: (() => void) | undefined
@@ -152,6 +154,7 @@ export class Allocator {
 
   /** Calls `done` when no file of a spare is held by a call; closes a ready one. */
   close(done: () => void): void {
+    // Nothing is under way any more, so no spare is being named, and to drop one only closes it.
     const finish = (): void => {
       this.dropSpare()
       done()
@@ -172,14 +175,10 @@ export class Allocator {
    */
   private dropSpare(): void {
     const { spare } = this
+    if (spare?.phase === 'filling') spare.dropped = true
+    if (spare?.phase === 'naming') spare.handles = this.nameNow(spare)
     this.spare = undefined
-    if (spare === undefined || spare.phase === 'failed') return
-    if (spare.phase === 'filling') {
-      spare.dropped = true
-      return
-    }
-    const handles = spare.handles ?? this.nameNow(spare)
-    runNow(this.env, closeSegment(handles))
+    if (spare?.handles !== undefined) this.closeFailure ??= runNow(this.env, closeSegment(spare.handles))
   }
 
   private *make(spare: Spare): Steps<SegmentHandles | undefined> {
@@ -255,10 +254,20 @@ export function* openSegment(path: string): Steps<SegmentHandles> {
   return { group: group!, direct: direct!, plain: plain! }
 }
 
-export function* closeSegment(handles: SegmentHandles): Steps<void> {
-  yield* step({ do: 'close', handle: handles.group })
-  yield* step({ do: 'close', handle: handles.direct })
-  yield* step({ do: 'close', handle: handles.plain })
+/**
+ * Closes all three files, and gives the error of a close that failed. Nothing depends on it: what was to be durable was
+ * synced before, and a handle is gone whatever its close says.
+ */
+export function* closeSegment(handles: SegmentHandles): Steps<unknown> {
+  let failure: unknown
+  for (const handle of [handles.group, handles.direct, handles.plain]) {
+    try {
+      yield* step({ do: 'close', handle })
+    } catch (error) {
+      failure ??= error
+    }
+  }
+  return failure
 }
 
 /** A salt for a new life of a file: never zero, never that of the life before. */

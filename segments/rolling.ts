@@ -44,6 +44,8 @@ export class Rolling {
   /** Segments that are full and whose successor is not durable yet. */
   private readonly retired: Segment[] = []
   private closing = false
+  /** Of a file that was closed, after all in it was synced. */
+  private closeFailure: unknown
 
   constructor(
     env: Environment,
@@ -100,10 +102,11 @@ export class Rolling {
     if (group !== undefined) this.committer().enqueue(group)
   }
 
-  /** Closes the files of a segment in which nothing was ever written. */
+  /** Closes the files of a segment in which nothing is written any more. */
   abandon(unused: Segment): void {
-    if (unused.handles !== undefined) runNow(this.env, closeSegment(unused.handles))
+    const { handles } = unused
     unused.handles = undefined
+    if (handles !== undefined) this.closeFailure ??= runNow(this.env, closeSegment(handles))
   }
 
   needSegment(group: Group): void {
@@ -139,6 +142,11 @@ export class Rolling {
     this.closing = true
     await new Promise<void>((resolve) => this.sealer.close(resolve))
     await new Promise<void>((resolve) => this.allocator.close(resolve))
+  }
+
+  /** Why work in the background failed of late, on which nothing depends. */
+  get backgroundFailure(): unknown {
+    return this.allocator.failure ?? this.sealer.failure ?? this.allocator.closeFailure ?? this.closeFailure
   }
 
   /** Closes the files that are still open, each once no call holds it. */

@@ -54,7 +54,7 @@ export class Sealer {
       yield* step({ do: 'truncate', handle: handles.plain, size: segment.end })
       yield* step({ do: 'sync', handle: handles.plain })
     } finally {
-      yield* closeSegment(handles)
+      this.failure ??= yield* closeSegment(handles)
     }
     yield* this.manifests.update((manifest) => withLine(manifest, sealedLine(segment)))
   }

@@ -70,16 +70,21 @@ export class SlotsFile {
     })
   }
 
-  /** Closes the file once no call holds it. */
-  close(done: () => void): void {
+  /** Closes the file once no call holds it; `done` gets what the close says. */
+  close(done: (error: unknown) => void): void {
     this.timer?.cancel()
     if (this.syncing) {
       this.whenQuiet = () => this.close(done)
       return
     }
     this.whenQuiet = undefined
-    this.env.call({ do: 'close', handle: this.handle })
-    done()
+    let failure: unknown
+    try {
+      this.env.call({ do: 'close', handle: this.handle })
+    } catch (error) {
+      failure = error
+    }
+    done(failure)
   }
 }
 

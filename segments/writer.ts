@@ -97,7 +97,7 @@ export class Writer {
 
   /** Why work in the background failed of late, on which nothing depends. */
   get backgroundFailure(): unknown {
-    return this.rolling.allocator.failure ?? this.rolling.sealer.failure
+    return this.rolling.backgroundFailure
   }
 
   append(value: unknown, options: AppendOptions): number {
@@ -192,7 +192,7 @@ export class Writer {
     }
     await this.rolling.settle()
     if (this.committer.failure === undefined) problem = await this.markClean()
-    await new Promise<void>((resolve) => this.slots.close(resolve))
+    problem ??= await new Promise((resolve) => this.slots.close(resolve))
     await this.rolling.closeFiles()
     if (problem !== undefined) throw wrapSystemError(problem, 'closing the log')
   }
