@@ -35,15 +35,18 @@ class Scratch {
   readonly words = new Int32Array(this.bytes.buffer)
   /** The part of a header that its own check covers. */
   readonly checked = this.bytes.subarray(TAG_AT, HEADER_BYTES)
-  /** By length in units: what follows the header, and the whole frame. */
-  readonly rest: Buffer[] = []
-  readonly whole: Buffer[] = []
+  /** Views by length in units, each made when it is first needed: all of them at once would cost 80 µs. */
+  private readonly rests: (Buffer | undefined)[] = new Array<undefined>(SCRATCH_BYTES / UNIT + 1).fill(undefined)
+  private readonly wholes: (Buffer | undefined)[] = new Array<undefined>(SCRATCH_BYTES / UNIT + 1).fill(undefined)
 
-  constructor() {
-    for (let units = 0; units <= SCRATCH_BYTES / UNIT; units++) {
-      this.rest.push(this.bytes.subarray(HEADER_BYTES, Math.max(HEADER_BYTES, units * UNIT)))
-      this.whole.push(this.bytes.subarray(0, units * UNIT))
-    }
+  /** What follows the header in a frame of so many units. */
+  rest(units: number): Buffer {
+    return (this.rests[units] ??= this.bytes.subarray(HEADER_BYTES, Math.max(HEADER_BYTES, units * UNIT)))
+  }
+
+  /** A whole frame of so many units. */
+  whole(units: number): Buffer {
+    return (this.wholes[units] ??= this.bytes.subarray(0, units * UNIT))
   }
 }
 
@@ -93,8 +96,8 @@ export class FrameEncoder {
     const seed = frameSeed(salt, offset)
     if (small) {
       const headerCrc = crc32(this.scratch.checked, seed)
-      this.seal(bytes, start, headerCrc, crc32(this.scratch.rest[units]!, headerCrc))
-      target.set(this.scratch.whole[units]!, at)
+      this.seal(bytes, start, headerCrc, crc32(this.scratch.rest(units), headerCrc))
+      target.set(this.scratch.whole(units), at)
     } else {
       const headerCrc = crc32(target.subarray(at + TAG_AT, at + HEADER_BYTES), seed)
       this.seal(bytes, start, headerCrc, crc32(target.subarray(at + HEADER_BYTES, at + length), headerCrc))
@@ -232,11 +235,11 @@ export class FrameDecoder {
       this.source = block.bytes
       return crc32(block.bytes.subarray(at + HEADER_BYTES, at + length), headerCrc)
     }
-    const { words, rest, bytes } = this.scratch
+    const { words, bytes } = this.scratch
     const from = at / 4
     for (let word = HEADER_WORDS; word < length / 4; word++) words[word] = block.words[from + word]!
     this.source = bytes
-    return crc32(rest[units]!, headerCrc)
+    return crc32(this.scratch.rest(units), headerCrc)
   }
 
   private takeFields(head: Buffer): void {
