@@ -38,7 +38,10 @@ test.each([
   ['durable', 'slots'],
   ['cut', 'cut'],
   ['archive', 'archive'],
-  [temporaryName('manifest', 'a1b2'), 'temporary'],
+  [temporaryName('manifest', '0123456789abcdef'), 'temporary'],
+  [temporaryName('lock', '0123456789abcdef'.repeat(2)), 'temporary'],
+  ['tmp-mine', 'foreign'],
+  ['tmp-manifest-a1b2', 'foreign'],
 ])('%s is known', (name, kind) => {
   expect(parseName(name)).toEqual({ kind })
 })
