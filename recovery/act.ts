@@ -72,7 +72,8 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
 function* finishSealing(work: Work, line: SealedLine): Steps<void> {
   const path = `${work.directory}/${segmentName(line.ordinal)}`
   const evidence = work.inspection.segments.find((segment) => segment.ordinal === line.ordinal)
-  const restEnd = evidence?.scan?.holes.at(-1)?.end ?? 0
+  const { holes, stretches } = evidence!.scan!
+  const restEnd = Math.max(stretches.at(-1)?.end ?? 0, holes.at(-1)?.end ?? 0)
   if (restEnd > line.dataBytes) yield* aside(work, evidence!, line.dataBytes, restEnd)
   yield* cutTo(path, line.dataBytes)
   work.notes.push(`finished the sealing of ${segmentName(line.ordinal)}`)
@@ -131,8 +132,13 @@ function nextManifest(work: Work, latest: Manifest, tail: SettledTail, spare: Se
 
 /** Segments behind the active one: of these only zeros are left that were not kept aside. */
 function* removeLeftovers(work: Work, active: Segment, spare: SegmentPlan | undefined): Steps<void> {
+  let removed = work.inspection.temporary.length > 0
   for (const segment of work.plan.behind) {
     if (segment.ordinal <= active.plan.ordinal || segment.ordinal === spare?.ordinal) continue
-    if (segment.role !== 'missing') yield* removeIfThere(segment.path)
+    if (segment.role === 'missing') continue
+    yield* removeIfThere(segment.path)
+    removed = true
   }
+  // Else a power cut brings them back, and the next opening finds them again.
+  if (removed) yield* step({ do: 'syncDirectory', path: work.directory })
 }

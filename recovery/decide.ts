@@ -58,10 +58,10 @@ export function decide(evidence: TailEvidence): Decision {
 
   if (proven.elsewhere || evidence.missing) return lossy('segment-missing', evidence, last, proven.sequence)
   if (first.wholeEnd >= proven.offset && first.lastSequence >= proven.sequence) {
+    const isLast = last === first && scan.holes.length === 0 && first.end === first.wholeEnd
+    const rest = !isLast || evidence.traceOfGroup
     const closedAt = closed?.ordinal === ordinal ? closed.offset || FRAMES_START : undefined
-    const isClosed = closedAt === first.wholeEnd && !evidence.fileHarmed
-    if (isClosed) return accept('closed', 'sound', first, false)
-    const rest = first.end > first.wholeEnd || scan.holes.length > 0 || evidence.traceOfGroup
+    if (closedAt === first.wholeEnd && !evidence.fileHarmed && !rest) return accept('closed', 'sound', first, false)
     // What no proof covers may be in the page cache only: it is copied, so that it is durable before anyone is told.
     const copy = evidence.fileHarmed || first.wholeEnd > proven.offset
     if (!rest) return accept('clean-end', 'sound', first, copy)

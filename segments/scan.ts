@@ -32,7 +32,7 @@ export interface Stretch {
   definitions: number
 }
 
-/** Bytes between two stretches, or behind the last, that are not zeros only. */
+/** Bytes between two stretches, whatever they are, or behind the last, if they are not zeros only. */
 export interface Hole {
   readonly start: number
   readonly end: number
@@ -101,7 +101,8 @@ export class SegmentScanner {
       const resumed = beyond === 'search' ? yield* this.search(at + UNIT) : undefined
       const holeEnd = resumed ?? this.end
       const found = yield* this.looks(at, holeEnd)
-      if (found.lastByte > at) {
+      // Zeros between frames are a hole like any other; behind the last they are space that was never used.
+      if (resumed !== undefined || found.lastByte > at) {
         const end = resumed ?? found.lastByte
         this.holes.push({ start: at, end, finding, zeroSectors: found.zeroSectors })
       }
