@@ -137,14 +137,7 @@ function roleOf(header: HeaderFinding, scan: Scan): SegmentRole {
 }
 
 function noteEnd(walk: Walk, scan: Scan, key: SegmentKey, header: HeaderFinding, path: string): void {
-  if (header.found !== 'header') {
-    walk.findings.push({
-      code: 'CORRUPT',
-      message: 'the header of a used segment cannot be read',
-      file: path,
-      offset: 0,
-    })
-  } else if (header.header.firstSequence > walk.nextSequence) {
+  if (header.found === 'header' && header.header.firstSequence > walk.nextSequence) {
     const range = { from: walk.nextSequence, to: header.header.firstSequence - 1 }
     if (!walk.manifest.lost.some((lost) => lost.from <= range.from && lost.to >= range.to)) {
       walk.findings.push({ code: 'GAP', message: 'records are missing before this segment', file: path, ...range })

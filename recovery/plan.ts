@@ -63,6 +63,9 @@ export function planRecovery(inspection: Inspection, manifest: Manifest, sameBoo
     fileHarmed: isUsed && (shorter || tail.header?.found !== 'header'),
     missing: tail?.role === 'missing' || segments.some((each) => each.ordinal > tailOrdinal && each.role === 'missing'),
   })
+  // A header that a power cut tore off an unacknowledged first group is no damage.
+  const counts = decision.sequence > sequenceBefore || decision.verdict === 'corrupt'
+  if (isUsed && counts) reportHeader(tail, findings)
   return {
     decision,
     tail,
@@ -85,12 +88,19 @@ function lastSealedLine(segments: readonly SegmentEvidence[]): SealedLine | unde
   return line?.state === 'open' ? undefined : line
 }
 
+function reportHeader(segment: SegmentEvidence, findings: Finding[]): void {
+  if (segment.header?.found === 'header') return
+  const message = 'the header of a used segment cannot be read'
+  findings.push({ code: 'CORRUPT', message, file: segment.path, offset: 0 })
+}
+
 /** The line of a segment whose successor is in use: the successor's header proves how long it is. */
 function sealUnsealed(
   segment: SegmentEvidence,
   successor: SegmentEvidence | undefined,
   findings: Finding[],
 ): SealedLine {
+  reportHeader(segment, findings)
   const scan = segment.scan!
   const header = segment.header?.found === 'header' ? segment.header.header : undefined
   const after = successor?.header?.found === 'header' ? successor.header.header : undefined

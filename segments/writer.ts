@@ -194,6 +194,9 @@ export class Writer {
     if (this.committer.failure === undefined) problem = await this.markClean()
     problem ??= await new Promise((resolve) => this.slots.close(resolve))
     await this.rolling.closeFiles()
+    const { failure, position } = this.committer
+    // Who appended and never waited learns it here.
+    if (failure !== undefined && this.lastSequence > position.sequence) problem ??= failedError(failure)
     if (problem !== undefined) throw wrapSystemError(problem, 'closing the log')
   }
 
