@@ -2,12 +2,12 @@ import { recover } from '../recovery/recover.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { nodeEnvironment } from '../segments/env/node.ts'
 import { runNow, type Steps, step } from '../segments/env/steps.ts'
-import { SeglogError, hasCode, wrapSystemError } from '../segments/errors.ts'
+import { SeglogError, hasCode, invalid, wrapSystemError } from '../segments/errors.ts'
 import { acquireLock, inspectLock } from '../segments/lock.ts'
 import { SlotsFile } from '../segments/slots-file.ts'
 import { Writer } from '../segments/writer.ts'
 import { Log } from './log.ts'
-import { LIMITS, type OpenOptions, invalid, resolveOptions } from './options.ts'
+import { LIMITS, type OpenOptions, resolveOptions } from './options.ts'
 
 export interface OpenLogOptions<T> extends OpenOptions<T> {
   /** The world: files, clock, randomness. Default the real one; `memoryEnvironment()` for a log in memory. */
@@ -62,7 +62,13 @@ function start<T>(
   const recovered = recover(env, directory, { codec: codec.name, segmentBytes, onDamage, sameBoot })
   const { start: from, slots: handle, slotTurn } = recovered
   const slots = new SlotsFile(env, handle, { ...from.identity, ...from.position }, slotTurn)
-  const writer = new Writer(env, directory, from, slots, options, (known) => codec.encoder(known))
+  let writer: Writer
+  try {
+    writer = new Writer(env, directory, from, slots, options, (known) => codec.encoder(known))
+  } catch (error) {
+    env.call({ do: 'close', handle })
+    throw error
+  }
   const { manifests } = from
   return new Log({ env, directory, options, recovery: recovered.report, writer, manifests, release })
 }

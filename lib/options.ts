@@ -1,4 +1,4 @@
-import { SeglogError } from '../segments/errors.ts'
+import { invalid } from '../segments/errors.ts'
 import { PAYLOAD_BYTES_LIMIT } from '../segments/format/frame.ts'
 import { SEGMENT_BYTES_MAX, UNIT } from '../segments/format/layout.ts'
 import type { Durability } from '../segments/placer.ts'
@@ -80,16 +80,6 @@ export function resolveOptions<T>(options: OpenOptions<T>, segmentBytesMin: numb
 
 export function durabilityOf(found: Durability | undefined): Durability | undefined {
   return oneOf('durability', found, ['synced', 'written', 'queued'])
-}
-
-export function invalid(name: string, expected: string, found: unknown): SeglogError {
-  return new SeglogError('INVALID_ARGUMENT', `${name} must be ${expected}, not ${show(found)}`, { expected, found })
-}
-
-function show(found: unknown): string {
-  if (typeof found === 'string') return JSON.stringify(found)
-  if (typeof found === 'object' && found !== null) return Array.isArray(found) ? 'an array' : 'an object'
-  return String(found)
 }
 
 function whole(name: keyof typeof LIMITS, found: unknown, lowest?: number): number | undefined {

@@ -1,6 +1,6 @@
 import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
-import { removeIfThere } from '../segments/files.ts'
+import { removeIfThere, withFile } from '../segments/files.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
 import { SLOTS_NAME, segmentName } from '../segments/format/names.ts'
 import type { Position } from '../segments/format/slots.ts'
@@ -51,10 +51,13 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
   const start = { ...manifest, generation: Math.max(manifest.generation, ...listed) }
   const manifests = new ManifestStore(env, directory, start, listed, () => position)
   yield* manifests.update((latest) => nextManifest(work, latest, tail, spare))
-  const slots = yield* step({ do: 'open', path: `${directory}/${SLOTS_NAME}`, access: 'write' })
   const slotTurn = 1 - inspection.slotTurn
-  yield* writeFirstSlot(slots, { ...position, logId: manifest.logId, epoch }, slotTurn)
+  const slotsPath = `${directory}/${SLOTS_NAME}`
+  const slot = { ...position, logId: manifest.logId, epoch }
+  yield* withFile(slotsPath, 'write', (handle) => writeFirstSlot(handle, slot, slotTurn))
   yield* removeLeftovers(work, active, spare)
+  // Last, so that no step that fails leaves it open.
+  const slots = yield* step({ do: 'open', path: slotsPath, access: 'write' })
   return {
     manifests,
     active,

@@ -41,7 +41,7 @@ export function* keepAside(request: AsideRequest): Steps<string> {
 }
 
 /** Makes a directory unless it is there; its name is durable when the steps end. */
-export function* makeDirectory(path: string, parent: string): Steps<void> {
+function* makeDirectory(path: string, parent: string): Steps<void> {
   try {
     yield* step({ do: 'makeDirectory', path })
   } catch (error) {

@@ -5,7 +5,8 @@ import { makeFile, withFile, writeAll } from '../segments/files.ts'
 import { DIGEST_START, addToDigest } from '../segments/format/checksum.ts'
 import { FrameDecoder, resealFrame } from '../segments/format/frame.ts'
 import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
-import { FRAMES_START, type Stretch } from '../segments/scan.ts'
+import { FRAMES_START } from '../segments/format/layout.ts'
+import type { Stretch } from '../segments/scan.ts'
 import { Window } from '../segments/window.ts'
 
 const PIECE_BYTES = 1024 * 1024

@@ -1,6 +1,7 @@
+import { FRAMES_START } from '../segments/format/layout.ts'
 import type { Position } from '../segments/format/slots.ts'
 import type { Scan, Stretch } from '../segments/scan.ts'
-import { FRAMES_START, emptyStretch } from '../segments/scan.ts'
+import { emptyStretch } from '../segments/scan.ts'
 
 /** All that the decision about the end of a log rests on. */
 export interface TailEvidence {

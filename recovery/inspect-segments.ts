@@ -1,6 +1,6 @@
 import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, runNow, step } from '../segments/env/steps.ts'
-import { SeglogError, hasCode } from '../segments/errors.ts'
+import { SeglogError, hasCode, newerFormat } from '../segments/errors.ts'
 import { readUpTo, withFile } from '../segments/files.ts'
 import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
 import { SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
@@ -9,7 +9,6 @@ import { segmentName } from '../segments/format/names.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { type Scan, type SegmentKey, SegmentScanner, hasFrames } from '../segments/scan.ts'
 import type { Finding, SegmentEvidence, SegmentRole } from './evidence.ts'
-import { newerFormat } from './inspect.ts'
 
 /** What the walk over the segments carries along. */
 interface Walk {

@@ -1,6 +1,6 @@
 import type { DirectoryEntry, Environment } from '../segments/env/environment.ts'
 import { type Steps, runNow, step } from '../segments/env/steps.ts'
-import { SeglogError, hasCode } from '../segments/errors.ts'
+import { SeglogError, hasCode, newerFormat } from '../segments/errors.ts'
 import { readWhole, withFile } from '../segments/files.ts'
 import { SEGMENT_BYTES_MAX } from '../segments/format/layout.ts'
 import { type Manifest, decodeManifest } from '../segments/format/manifest.ts'
@@ -74,12 +74,6 @@ export function inspect(env: Environment, directory: string): Inspection {
     foreign: names.foreign,
     temporary: names.temporary,
   }
-}
-
-export function newerFormat(file: string): SeglogError {
-  return new SeglogError('UNSUPPORTED_FORMAT', 'a newer version of seglog wrote this. Open it with that version.', {
-    file,
-  })
 }
 
 function sortNames(entries: readonly DirectoryEntry[]): Names {

@@ -63,9 +63,15 @@ export class Allocator {
     this.changed = changed
   }
 
-  /** Takes over a spare that was there at opening. */
+  /** Takes over a spare that was there at opening. One that cannot be opened is no reason to refuse the log. */
   adopt(plan: SegmentPlan): void {
-    const handles = runNow(this.env, openSegment(this.path(segmentName(plan.ordinal))))
+    let handles: SegmentHandles
+    try {
+      handles = runNow(this.env, openSegment(this.path(segmentName(plan.ordinal))))
+    } catch (error) {
+      this.failure = error
+      return
+    }
     this.spare = { plan, temporary: '', phase: 'ready', handles, dropped: false }
   }
 
@@ -178,7 +184,9 @@ export class Allocator {
     if (spare?.phase === 'filling') spare.dropped = true
     if (spare?.phase === 'naming') spare.handles = this.nameNow(spare)
     this.spare = undefined
-    if (spare?.handles !== undefined) this.closeFailure ??= runNow(this.env, closeSegment(spare.handles))
+    if (spare?.handles === undefined) return
+    const closing = runNow(this.env, closeSegment(spare.handles))
+    this.closeFailure ??= closing
   }
 
   private *make(spare: Spare): Steps<SegmentHandles | undefined> {

@@ -55,6 +55,24 @@ export class SeglogError extends Error {
   }
 }
 
+/** An argument that is not what the call takes. */
+export function invalid(name: string, expected: string, found: unknown): SeglogError {
+  return new SeglogError('INVALID_ARGUMENT', `${name} must be ${expected}, not ${show(found)}`, { expected, found })
+}
+
+function show(found: unknown): string {
+  if (typeof found === 'string') return JSON.stringify(found)
+  if (typeof found === 'object' && found !== null) return Array.isArray(found) ? 'an array' : 'an object'
+  return String(found)
+}
+
+/** Sound, and of a version that this code does not know. */
+export function newerFormat(file: string): SeglogError {
+  return new SeglogError('UNSUPPORTED_FORMAT', 'a newer version of seglog wrote this. Open it with that version.', {
+    file,
+  })
+}
+
 /** ENOSPC, EDQUOT, EFBIG: by number, because EDQUOT arrives in Node with the code 'UNKNOWN'. */
 const FULL_ERRNOS: ReadonlySet<number> = new Set([-28, -122, -27])
 

@@ -6,7 +6,7 @@ import {
   COMPRESSION,
   KIND,
   NO_CLAIM,
-  SEGMENT_HEADER,
+  FRAMES_START,
   TAG,
   TIME_DELTA_LIMIT,
   UNIT,
@@ -55,9 +55,6 @@ export interface FillingMark {
   readonly definitions: readonly Uint8Array[]
   readonly definitionsFramed: number
 }
-
-/** The first bytes of frames in any segment. */
-export const FRAMES_START = SEGMENT_HEADER.size
 
 /** Bytes that the first frame needs beside its own: the header, and its timestamp, which is always whole. */
 export const FIRST_FRAME_EXTRA = FRAMES_START + WIDE_BYTES

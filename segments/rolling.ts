@@ -106,7 +106,9 @@ export class Rolling {
   abandon(unused: Segment): void {
     const { handles } = unused
     unused.handles = undefined
-    if (handles !== undefined) this.closeFailure ??= runNow(this.env, closeSegment(handles))
+    if (handles === undefined) return
+    const closing = runNow(this.env, closeSegment(handles))
+    this.closeFailure ??= closing
   }
 
   needSegment(group: Group): void {

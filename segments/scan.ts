@@ -2,7 +2,7 @@ import type { Handle } from './env/environment.ts'
 import type { Steps } from './env/steps.ts'
 import { DIGEST_START, addToDigest } from './format/checksum.ts'
 import { FrameDecoder, type FrameFinding, wholeSequence } from './format/frame.ts'
-import { FRAME, KIND, NO_CLAIM, SEGMENT_HEADER, TAG, UNIT } from './format/layout.ts'
+import { FRAME, FRAMES_START, KIND, NO_CLAIM, TAG, UNIT } from './format/layout.ts'
 import { isZero } from './format/prefix.ts'
 import { OffsetList } from './segment.ts'
 import { Window } from './window.ts'
@@ -57,7 +57,6 @@ export interface Scan {
   readonly unknownAt: number | undefined
 }
 
-export const FRAMES_START = SEGMENT_HEADER.size
 const SECTOR_BYTES = 512
 
 /** Beyond a hole: `stop` leaves what follows unread, `search` looks for valid frames up to the end of the file. */

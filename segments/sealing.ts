@@ -54,7 +54,8 @@ export class Sealer {
       yield* step({ do: 'truncate', handle: handles.plain, size: segment.end })
       yield* step({ do: 'sync', handle: handles.plain })
     } finally {
-      this.failure ??= yield* closeSegment(handles)
+      const closing = yield* closeSegment(handles)
+      this.failure ??= closing
     }
     yield* this.manifests.update((manifest) => withLine(manifest, sealedLine(segment)))
   }

@@ -192,7 +192,8 @@ export class Writer {
     }
     await this.rolling.settle()
     if (this.committer.failure === undefined) problem = await this.markClean()
-    problem ??= await new Promise((resolve) => this.slots.close(resolve))
+    const closing = await new Promise((resolve) => this.slots.close(resolve))
+    problem ??= closing
     await this.rolling.closeFiles()
     const { failure, position } = this.committer
     // Who appended and never waited learns it here.

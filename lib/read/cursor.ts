@@ -2,8 +2,7 @@ import type { Handle } from '../../segments/env/environment.ts'
 import { type Steps, step } from '../../segments/env/steps.ts'
 import { SeglogError, hasCode } from '../../segments/errors.ts'
 import { FrameDecoder, type FrameFinding, wholeSequence } from '../../segments/format/frame.ts'
-import { FRAME, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
-import { FRAMES_START } from '../../segments/scan.ts'
+import { FRAME, FRAMES_START, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
 import { WINDOW_BYTES, Window } from '../../segments/window.ts'
 import type { Codec } from '../codecs/codec.ts'
 import { type EntrySource, type Page, StoredEntry } from './entry.ts'
@@ -108,7 +107,13 @@ export class Cursor<T> {
     const { handle } = this
     this.handle = undefined
     this.ref = undefined
-    if (handle !== undefined) yield* step({ do: 'close', handle })
+    if (handle === undefined) return
+    try {
+      yield* step({ do: 'close', handle })
+    } catch (error) {
+      // The handle is gone either way, and a file that was only read has nothing to lose.
+      if (!(error instanceof Error)) throw error
+    }
   }
 
   private *enter(ref: SegmentRef): Steps<void> {

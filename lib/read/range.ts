@@ -1,4 +1,4 @@
-import { invalid } from '../options.ts'
+import { invalid } from '../../segments/errors.ts'
 import type { CursorRange } from './cursor.ts'
 import type { LogView } from './view.ts'
 

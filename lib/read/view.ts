@@ -1,6 +1,6 @@
 import type { ManifestStore } from '../../segments/manifest-store.ts'
 import { SeglogError } from '../../segments/errors.ts'
-import type { SealedLine } from '../../segments/format/manifest.ts'
+import type { SealedLine, SegmentLine } from '../../segments/format/manifest.ts'
 import { segmentName } from '../../segments/format/names.ts'
 import type { OffsetList, Segment } from '../../segments/segment.ts'
 
@@ -36,6 +36,8 @@ export class WriterView implements LogView {
   private readonly openSegments: () => readonly Segment[]
   private readonly durable: () => number
   private readonly sealed = new Map<number, SegmentRef>()
+  private linesOf: readonly SegmentLine[] = []
+  private lines: readonly SealedLine[] = []
 
   constructor(
     directory: string,
@@ -83,17 +85,27 @@ export class WriterView implements LogView {
 
   /** The last line that starts at or before this record, if it reaches it. */
   private lineOf(sequence: number): SealedLine | undefined {
-    const lines = this.manifests.latest.segments
+    const lines = this.closedLines()
     let low = 0
     let high = lines.length
     while (low < high) {
       const middle = (low + high) >>> 1
       const line = lines[middle]!
-      if (line.state !== 'open' && line.firstSequence <= sequence) low = middle + 1
+      if (line.firstSequence <= sequence) low = middle + 1
       else high = middle
     }
     const line = lines[low - 1]
-    return line !== undefined && line.state !== 'open' && sequence <= line.lastSequence ? line : undefined
+    return line !== undefined && sequence <= line.lastSequence ? line : undefined
+  }
+
+  /** Lines of sealed and archived segments; an open one may stand between them, where a sealing failed. */
+  private closedLines(): readonly SealedLine[] {
+    const { segments } = this.manifests.latest
+    if (segments !== this.linesOf) {
+      this.linesOf = segments
+      this.lines = segments.filter((line) => line.state !== 'open')
+    }
+    return this.lines
   }
 
   private sealedRef(line: SealedLine): SegmentRef {

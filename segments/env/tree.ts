@@ -236,7 +236,7 @@ function namesOf(path: string): string[] {
   return names
 }
 
-export function byName(a: DirectoryEntry, b: DirectoryEntry): number {
+function byName(a: DirectoryEntry, b: DirectoryEntry): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
 }
 

@@ -272,7 +272,3 @@ function readWord(bytes: Buffer, at: number): number {
 export function wholeSequence(sequenceLow: number, firstSequence: number): number {
   return firstSequence + ((sequenceLow - (firstSequence % HALF)) >>> 0)
 }
-
-export function isWide(timeDelta: number): boolean {
-  return timeDelta >= TIME_DELTA_LIMIT
-}

@@ -71,6 +71,9 @@ export const SEGMENT_HEADER = layout([
   { name: 'crc', type: 'u32', size: 4 },
 ])
 
+/** Where the frames of a segment begin. */
+export const FRAMES_START = SEGMENT_HEADER.size
+
 export const FRAME = layout([
   { name: 'crc', type: 'u32', size: 4 },
   { name: 'check', type: 'u16', size: 2 },

@@ -5,7 +5,7 @@ const DIGITS = 10
 
 export const SLOTS_NAME = 'durable'
 export const CUT_DIRECTORY = 'cut'
-export const ARCHIVE_DIRECTORY = 'archive'
+const ARCHIVE_DIRECTORY = 'archive'
 
 export type LogFileName =
   | { readonly kind: 'segment' | 'sidecar' | 'manifest' | 'lock' | 'socket'; readonly number: number }

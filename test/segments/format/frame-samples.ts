@@ -34,9 +34,7 @@ export const offset = fc
   .map((unit) => unit * 8)
 export const draft: fc.Arbitrary<FrameDraft> = fc.record({
   kind: fc.constantFrom(...KNOWN_KINDS),
-  flags: fc
-    .subarray([FLAGS.batchEnd, FLAGS.plain])
-    .map((flags) => flags.reduce((all, flag) => all | flag, 0)),
+  flags: fc.subarray([FLAGS.batchEnd, FLAGS.plain]).map((flags) => flags.reduce((all, flag) => all | flag, 0)),
   claim: fc.oneof(fc.integer({ min: 0, max: 1000 }), fc.integer({ min: 0, max: NO_CLAIM }), fc.constant(NO_CLAIM)),
   sequence: fc.oneof(fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 1, max: SEQUENCE_MAX })),
   timeDelta: fc.oneof(fc.constantFrom(0, U32 - 1, U32, TIME_DELTA_LIMIT - 1), fc.integer({ min: 0, max: 2 ** 48 - 1 })),
