@@ -130,7 +130,8 @@ function nextManifest(work: Work, latest: Manifest, tail: SettledTail, spare: Se
     ordinal >= tail.active.plan.ordinal || sealed.some((line) => line.ordinal === ordinal)
   const kept = latest.segments.filter((line) => !isReplaced(line.ordinal))
   const lost = plan.decision.verdict === 'corrupt' ? [...latest.lost, ...plan.decision.lost] : latest.lost
-  return { ...latest, epoch, clean: null, lost, segments: [...kept, ...sealed, ...open] }
+  const segments = [...kept, ...sealed, ...open].sort((a, b) => a.ordinal - b.ordinal)
+  return { ...latest, epoch, clean: null, lost, segments }
 }
 
 /** Segments behind the active one: of these only zeros are left that were not kept aside. */

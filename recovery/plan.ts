@@ -1,4 +1,5 @@
 import { DIGEST_START } from '../segments/format/checksum.ts'
+import { FRAMES_START } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
 import { NO_HEAD } from '../segments/sealing.ts'
 import { hasFrames } from '../segments/scan.ts'
@@ -64,8 +65,9 @@ export function planRecovery(inspection: Inspection, manifest: Manifest, sameBoo
     missing: tail?.role === 'missing' || segments.some((each) => each.ordinal > tailOrdinal && each.role === 'missing'),
   })
   // A header that a power cut tore off an unacknowledged first group is no damage.
-  const counts = decision.sequence > sequenceBefore || decision.verdict === 'corrupt'
-  if (isUsed && counts) reportHeader(tail, findings)
+  const proof = inspection.proven
+  const isProven = tail?.scan !== undefined && tail.scan.claimedEnd > FRAMES_START
+  if (isUsed && (isProven || (proof?.ordinal === tailOrdinal && proof.offset > 0))) reportHeader(tail, findings)
   return {
     decision,
     tail,

@@ -14,8 +14,6 @@ export class Deferred {
       this.resolve = resolve
       this.reject = reject
     })
-    // A waiter who lost interest must not turn a failed disk into an unhandled rejection; those who wait still see it.
-    this.promise.catch(() => undefined)
   }
 }
 

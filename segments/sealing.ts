@@ -20,7 +20,8 @@ export class Sealer {
   private readonly manifests: ManifestStore
   /** Segments that no manifest calls sealed yet, in order; also those whose sealing failed. */
   readonly underWay: Segment[] = []
-  private running = 0
+  /** Those still to be worked on; the first is. */
+  private readonly waiting: Segment[] = []
   private whenDone: (() => void) | undefined
 
   constructor(env: Environment, manifests: ManifestStore) {
@@ -28,28 +29,34 @@ export class Sealer {
     this.manifests = manifests
   }
 
+  /** One after the other, so that manifests list sealed segments before open ones. */
   seal(segment: Segment): void {
-    const { handles } = segment
-    if (handles === undefined) throw new SeglogError('IO', 'a segment is sealed twice', { file: segment.path })
-    this.running += 1
     this.underWay.push(segment)
+    this.waiting.push(segment)
+    if (this.waiting.length === 1) this.next(segment)
+  }
+
+  private next(segment: Segment): void {
     whenQuiet(segment, () => {
+      const { handles } = segment
       segment.handles = undefined
       runLater(this.env, this.work(segment, handles), (error) => {
         if (error) this.failure = error
         else this.underWay.splice(this.underWay.indexOf(segment), 1)
-        this.running -= 1
-        if (this.running === 0) this.whenDone?.()
+        this.waiting.shift()
+        if (this.waiting.length > 0) this.next(this.waiting[0]!)
+        else this.whenDone?.()
       })
     })
   }
 
   close(done: () => void): void {
-    if (this.running === 0) done()
+    if (this.waiting.length === 0) done()
     else this.whenDone = done
   }
 
-  private *work(segment: Segment, handles: SegmentHandles): Steps<void> {
+  private *work(segment: Segment, handles: SegmentHandles | undefined): Steps<void> {
+    if (handles === undefined) throw new SeglogError('IO', 'a segment is sealed twice', { file: segment.path })
     try {
       yield* step({ do: 'truncate', handle: handles.plain, size: segment.end })
       yield* step({ do: 'sync', handle: handles.plain })

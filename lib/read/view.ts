@@ -56,8 +56,8 @@ export class WriterView implements LogView {
   }
 
   get firstSequence(): number {
-    for (const line of this.manifests.latest.segments) if (line.state === 'sealed') return line.firstSequence
-    return this.openSegments()[0]!.firstSequence
+    const first = this.closedLines().find((line) => line.state === 'sealed')?.firstSequence ?? Infinity
+    return Math.min(first, this.openSegments()[0]!.firstSequence)
   }
 
   segmentOf(sequence: number): SegmentRef {
