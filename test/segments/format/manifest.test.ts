@@ -152,7 +152,7 @@ describe('with a check that matches, a member that is missing or out of range is
     [null],
     [[]],
     [{}],
-    [SEALED, { ...OPEN, ordinal: 6 }],
+    [{ ...SEALED, ordinal: 6 }, OPEN],
     [SEALED, SEALED],
     [OPEN, SEALED],
     ...line(OPEN, { state: ['sealed', 'Open', undefined], ordinal: positive, salt: int32, segmentBytes: positive }),
