@@ -7,10 +7,10 @@ import { FrameDecoder, resealFrame } from '../segments/format/frame.ts'
 import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
 import { FRAMES_START } from '../segments/format/layout.ts'
 import type { Stretch } from '../segments/scan.ts'
+import { writeZeros } from '../segments/segment-files.ts'
 import { Window } from '../segments/window.ts'
 
 const PIECE_BYTES = 1024 * 1024
-const ZEROS = Buffer.alloc(PIECE_BYTES)
 
 export interface CopyRequest {
   readonly from: string
@@ -43,9 +43,7 @@ export function* copySegment(request: CopyRequest): Steps<number> {
       )
       end = request.end
     }
-    for (let at = end; at < request.segmentBytes; at += PIECE_BYTES) {
-      yield* writeAll(target, ZEROS, 0, Math.min(PIECE_BYTES, request.segmentBytes - at), at)
-    }
+    yield* writeZeros(target, end, request.segmentBytes)
     yield* step({ do: 'sync', handle: target })
     return digest
   })

@@ -1,4 +1,4 @@
-import { fillWithZeros } from '../segments/allocator.ts'
+import { fillWithZeros } from '../segments/segment-files.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { createFile } from '../segments/files.ts'

@@ -1,4 +1,5 @@
-import { SMALL_SEGMENT_BYTES, drawSalt } from '../segments/allocator.ts'
+import { SMALL_SEGMENT_BYTES } from '../segments/allocator.ts'
+import { drawSalt } from '../segments/segment-files.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { isDiskFull } from '../segments/errors.ts'

@@ -1,15 +1,12 @@
-import type { Environment, Handle } from './env/environment.ts'
+import type { Environment } from './env/environment.ts'
 import { type Steps, runLater, runNow, step } from './env/steps.ts'
 import { SeglogError, hasCode, wrapSystemError } from './errors.ts'
-import { discard, makeFile, writeAll } from './files.ts'
+import { discard } from './files.ts'
 import { segmentName, temporaryName } from './format/names.ts'
 import { UNIT } from './format/layout.ts'
 import { type ManifestStore, nonce, withLine } from './manifest-store.ts'
 import type { SegmentHandles, SegmentPlan } from './segment.ts'
-
-/** Zeros go out in pieces of this size, one at a time, so that group writes find room between them. */
-const ZERO_PIECE_BYTES = 1024 * 1024
-const ZEROS = Buffer.alloc(ZERO_PIECE_BYTES)
+import { closeSegment, drawSalt, fillWithZeros, openSegment } from './segment-files.ts'
 
 /** Length of the first segment of a log, and of one that must be made while somebody waits. */
 export const SMALL_SEGMENT_BYTES = 1024 * 1024
@@ -160,7 +157,7 @@ export class Allocator {
 
   /** Calls `done` when no file of a spare is held by a call; closes a ready one. */
   close(done: () => void): void {
-    // Nothing is under way any more, so no spare is being named, and to drop one only closes it.
+    // Nothing is under way then, so no spare is being named, and to drop one only closes it.
     const finish = (): void => {
       this.dropSpare()
       done()
@@ -236,53 +233,6 @@ export class Allocator {
 
   private path(name: string): string {
     return `${this.directory}/${name}`
-  }
-}
-
-/** Makes a file of zeros that really hold their blocks: a full disk is met here, not in the middle of a record. */
-export function* fillWithZeros(path: string, bytes: number): Steps<void> {
-  yield* makeFile(path, function* (handle) {
-    for (let at = 0; at < bytes; at += ZERO_PIECE_BYTES) {
-      yield* writeAll(handle, ZEROS, 0, Math.min(ZERO_PIECE_BYTES, bytes - at), at)
-    }
-    yield* step({ do: 'sync', handle })
-  })
-}
-
-/** Opens a segment in each way in which it is written; all or none. */
-export function* openSegment(path: string): Steps<SegmentHandles> {
-  const opened: Handle[] = []
-  try {
-    for (const durable of [true, true, false]) opened.push(yield* step({ do: 'open', path, access: 'write', durable }))
-  } catch (error) {
-    for (const handle of opened) yield* step({ do: 'close', handle })
-    throw error
-  }
-  const [group, direct, plain] = opened
-  return { group: group!, direct: direct!, plain: plain! }
-}
-
-/**
- * Closes all three files, and gives the error of a close that failed. Nothing depends on it: what was to be durable was
- * synced before, and a handle is gone whatever its close says.
- */
-export function* closeSegment(handles: SegmentHandles): Steps<unknown> {
-  let failure: unknown
-  for (const handle of [handles.group, handles.direct, handles.plain]) {
-    try {
-      yield* step({ do: 'close', handle })
-    } catch (error) {
-      failure ??= error
-    }
-  }
-  return failure
-}
-
-/** A salt for a new life of a file: never zero, never that of the life before. */
-export function drawSalt(env: Environment, before: number): number {
-  for (;;) {
-    const salt = Buffer.from(env.randomBytes(4)).readInt32LE(0)
-    if (salt !== 0 && salt !== before) return salt
   }
 }
 

@@ -10,7 +10,7 @@ import type { SlotsFile } from './slots-file.ts'
 export interface CommitterHooks {
   /** The group being filled, to be sent now; undefined when there is none. */
   readonly takeFilling: () => Group | undefined
-  /** A group waits for its segment's file: starts it if nobody did, then `resume` is called. */
+  /** A group waits for its segment's file: starts it if nobody did, then `pump` is called. */
   readonly needSegment: (group: Group) => void
   /** The same on this thread: the segment is ready when this returns, or it throws. */
   readonly needSegmentNow: (group: Group) => void
@@ -77,11 +77,6 @@ export class Committer {
       if (this.queue.length === 0) this.takeFilling()
       this.pump()
     })
-  }
-
-  /** Goes on after a segment became ready. */
-  resume(): void {
-    this.pump()
   }
 
   /** Makes everything queued and in flight durable before it returns, on this thread. */
@@ -159,7 +154,8 @@ export class Committer {
     this.backlogBytes += group.length
   }
 
-  private pump(): void {
+  /** Sends the next group of the queue, unless one is with the thread pool; also called when a segment became ready. */
+  pump(): void {
     if (this.busy || this.failure !== undefined) return
     if (this.syncWanted && this.unsynced.length > 0) {
       this.sendSync()

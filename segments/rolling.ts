@@ -1,4 +1,5 @@
-import { Allocator, closeSegment, openSegment } from './allocator.ts'
+import { Allocator } from './allocator.ts'
+import { closeSegment, openSegment } from './segment-files.ts'
 import type { Committer } from './committer.ts'
 import type { Environment } from './env/environment.ts'
 import { runNow } from './env/steps.ts'
@@ -63,7 +64,7 @@ export class Rolling {
     this.newEncoder = newEncoder
     this.committer = committer
     this.sealer = new Sealer(env, start.manifests)
-    this.allocator = new Allocator(env, directory, start.manifests, segmentBytes, () => committer().resume())
+    this.allocator = new Allocator(env, directory, start.manifests, segmentBytes, () => committer().pump())
     const { active } = start
     active.handles = runNow(env, openSegment(active.path))
     this.filling = new Filling(context, active, newEncoder(active.definitions), start.lastTimestamp)
@@ -123,7 +124,7 @@ export class Rolling {
         return
       }
     }
-    this.committer().resume()
+    this.committer().pump()
   }
 
   needSegmentNow(group: Group): void {

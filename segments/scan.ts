@@ -97,7 +97,7 @@ export class SegmentScanner {
     while (at < this.end) {
       const finding = this.stopped
       if (finding === 'zeros' && (yield* this.skipZeros(at)) >= this.end) break
-      const resumed = beyond === 'search' ? yield* this.search(at + UNIT) : undefined
+      const resumed = beyond === 'search' ? yield* this.search(this.isNewStart(finding) ? at : at + UNIT) : undefined
       const holeEnd = resumed ?? this.end
       const found = yield* this.looks(at, holeEnd)
       // Zeros between frames are a hole like any other; behind the last they are space that was never used.
@@ -117,6 +117,12 @@ export class SegmentScanner {
       offsets: this.offsets,
       unknownAt: this.unknownAt,
     }
+  }
+
+  /** A valid frame that only does not follow the one before it is where the next stretch starts. */
+  private isNewStart(finding: FrameFinding | 'order'): boolean {
+    const sequence = wholeSequence(this.decoder.sequenceLow, this.key.firstSequence)
+    return finding === 'order' && sequence > this.stretches.at(-1)!.lastSeen
   }
 
   private stopped: FrameFinding | 'order' = 'zeros'

@@ -1,6 +1,6 @@
 import type { Environment } from './env/environment.ts'
 import { type Steps, runLater, step } from './env/steps.ts'
-import { closeSegment } from './allocator.ts'
+import { closeSegment } from './segment-files.ts'
 import { SeglogError } from './errors.ts'
 import type { SealedLine } from './format/manifest.ts'
 import { type ManifestStore, withLine } from './manifest-store.ts'

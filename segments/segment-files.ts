@@ -1,0 +1,60 @@
+import type { Environment, Handle } from './env/environment.ts'
+import { type Steps, step } from './env/steps.ts'
+import { makeFile, writeAll } from './files.ts'
+import type { SegmentHandles } from './segment.ts'
+
+/** Zeros go out in pieces of this size, one at a time, so that group writes find room between them. */
+const PIECE_BYTES = 1024 * 1024
+const ZEROS = Buffer.alloc(PIECE_BYTES)
+
+/** Writes zeros from `from` up to `to`. */
+export function* writeZeros(handle: Handle, from: number, to: number): Steps<void> {
+  for (let at = from; at < to; at += PIECE_BYTES) {
+    yield* writeAll(handle, ZEROS, 0, Math.min(PIECE_BYTES, to - at), at)
+  }
+}
+
+/** Makes a file of zeros that really hold their blocks: a full disk is met here, not in the middle of a record. */
+export function* fillWithZeros(path: string, bytes: number): Steps<void> {
+  yield* makeFile(path, function* (handle) {
+    yield* writeZeros(handle, 0, bytes)
+    yield* step({ do: 'sync', handle })
+  })
+}
+
+/** Opens a segment in each way in which it is written; all or none. */
+export function* openSegment(path: string): Steps<SegmentHandles> {
+  const opened: Handle[] = []
+  try {
+    for (const durable of [true, true, false]) opened.push(yield* step({ do: 'open', path, access: 'write', durable }))
+  } catch (error) {
+    for (const handle of opened) yield* step({ do: 'close', handle })
+    throw error
+  }
+  const [group, direct, plain] = opened
+  return { group: group!, direct: direct!, plain: plain! }
+}
+
+/**
+ * Closes all three files, and gives the error of a close that failed. Nothing depends on it: what was to be durable was
+ * synced before, and a handle is gone whatever its close says.
+ */
+export function* closeSegment(handles: SegmentHandles): Steps<unknown> {
+  let failure: unknown
+  for (const handle of [handles.group, handles.direct, handles.plain]) {
+    try {
+      yield* step({ do: 'close', handle })
+    } catch (error) {
+      failure ??= error
+    }
+  }
+  return failure
+}
+
+/** A salt for a new life of a file: never zero, never that of the life before. */
+export function drawSalt(env: Environment, before: number): number {
+  for (;;) {
+    const salt = Buffer.from(env.randomBytes(4)).readInt32LE(0)
+    if (salt !== 0 && salt !== before) return salt
+  }
+}
