@@ -2,12 +2,12 @@ import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { removeIfThere, withFile } from '../segments/files.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
-import { SLOTS_NAME, segmentName } from '../segments/format/names.ts'
+import { SLOTS_NAME, manifestName, segmentName } from '../segments/format/names.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { ManifestStore } from '../segments/manifest-store.ts'
 import type { Segment, SegmentPlan } from '../segments/segment.ts'
 import { writeFirstSlot } from '../segments/slots-file.ts'
-import { keepAside } from './aside.ts'
+import { keepAside, moveAside } from './aside.ts'
 import { placeSlots } from './create.ts'
 import type { Inspection, SegmentEvidence } from './evidence.ts'
 import type { RecoveryPlan } from './plan.ts'
@@ -47,15 +47,19 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
   const { active } = tail
   const position = { ordinal: active.plan.ordinal, offset: active.end, sequence: active.lastSequence }
   const spare = spareOf(work, active)
-  const listed = inspection.generations
-  const start = { ...manifest, generation: Math.max(manifest.generation, ...listed) }
-  const manifests = new ManifestStore(env, directory, start, listed, () => position)
+  const start = { ...manifest, generation: Math.max(manifest.generation, ...inspection.generations) }
+  // One that cannot be read is not the previous one that is kept.
+  const readable = inspection.generations.filter((generation) => generation <= manifest.generation)
+  const manifests = new ManifestStore(env, directory, start, readable, () => position)
   yield* manifests.update((latest) => nextManifest(work, latest, tail, spare))
   const slotTurn = 1 - inspection.slotTurn
   const slotsPath = `${directory}/${SLOTS_NAME}`
   const slot = { ...position, logId: manifest.logId, epoch }
   yield* withFile(slotsPath, 'write', (handle) => writeFirstSlot(handle, slot, slotTurn))
   yield* removeLeftovers(work, active, spare)
+  for (const generation of inspection.generations) {
+    if (generation > manifest.generation) yield* moveAside(directory, manifestName(generation))
+  }
   // Last, so that no step that fails leaves it open.
   const slots = yield* step({ do: 'open', path: slotsPath, access: 'write' })
   return {

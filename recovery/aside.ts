@@ -40,6 +40,15 @@ export function* keepAside(request: AsideRequest): Steps<string> {
   return path
 }
 
+/** Moves a file that cannot be read into `cut/`, under its own name. */
+export function* moveAside(directory: string, name: string): Steps<void> {
+  const cut = `${directory}/${CUT_DIRECTORY}`
+  yield* makeDirectory(cut, directory)
+  yield* step({ do: 'rename', from: `${directory}/${name}`, to: `${cut}/${name}` })
+  yield* step({ do: 'syncDirectory', path: cut })
+  yield* step({ do: 'syncDirectory', path: directory })
+}
+
 /** Makes a directory unless it is there; its name is durable when the steps end. */
 function* makeDirectory(path: string, parent: string): Steps<void> {
   try {

@@ -69,15 +69,17 @@ export function decide(evidence: TailEvidence): Decision {
     const certain = evidence.slotExact && first.wholeEnd === proven.offset
     return accept(last === first ? 'torn-tail' : 'overtaken', certain ? 'torn' : 'ambiguous', first, true)
   }
-  if (last !== first && last.wholeEnd >= proven.offset && last.lastSequence >= proven.sequence) {
+  // The first stretch that reaches the proven end; what lies behind a hole after it was never acknowledged.
+  const reach = scan.stretches.find((each) => each.wholeEnd >= proven.offset && each.lastSequence >= proven.sequence)
+  if (reach !== undefined) {
     return {
       row: 'hole-in-proven',
       verdict: 'damaged',
-      end: last.wholeEnd,
-      sequence: last.lastSequence,
-      stretch: last,
-      copy: evidence.fileHarmed || last.wholeEnd > proven.offset || hasRest(scan, last),
-      lost: gapsBetween(evidence),
+      end: reach.wholeEnd,
+      sequence: reach.lastSequence,
+      stretch: reach,
+      copy: evidence.fileHarmed || reach.wholeEnd > proven.offset || hasRest(scan, reach),
+      lost: gapsBetween(evidence, reach),
     }
   }
   return lossy('proven-missing', evidence, last, proven.sequence)
@@ -113,21 +115,23 @@ function accept(row: Row, verdict: Verdict, stretch: Stretch, copy: boolean): De
 
 /** All that is sound stays readable; what is missing is named as far as anything tells. */
 function lossy(row: Row, evidence: TailEvidence, last: Stretch, provenSequence: number): Decision {
-  const lost = gapsBetween(evidence)
+  const lost = gapsBetween(evidence, last)
   const to = Math.max(provenSequence, last.lastSeen)
   if (to > last.lastSequence) lost.push({ from: last.lastSequence + 1, to })
   return { row, verdict: 'corrupt', end: last.wholeEnd, sequence: last.lastSequence, stretch: last, copy: true, lost }
 }
 
 function hasRest(scan: TailEvidence['scan'], last: Stretch): boolean {
-  return last.end > last.wholeEnd || (scan.holes.at(-1)?.end ?? 0) > last.wholeEnd
+  const end = Math.max(scan.stretches.at(-1)?.end ?? 0, scan.holes.at(-1)?.end ?? 0)
+  return end > last.wholeEnd
 }
 
-function gapsBetween({ scan, sequenceBefore }: TailEvidence): { from: number; to: number }[] {
+function gapsBetween({ scan, sequenceBefore }: TailEvidence, until: Stretch): { from: number; to: number }[] {
   const gaps: { from: number; to: number }[] = []
   let before = sequenceBefore
   for (const stretch of scan.stretches) {
     if (stretch.firstSequence > before + 1) gaps.push({ from: before + 1, to: stretch.firstSequence - 1 })
+    if (stretch === until) break
     before = stretch.lastSeen
   }
   return gaps

@@ -1,11 +1,12 @@
 import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, runNow, step } from '../segments/env/steps.ts'
-import { SeglogError, hasCode, newerFormat } from '../segments/errors.ts'
-import { readUpTo, withFile } from '../segments/files.ts'
+import { SeglogError, newerFormat } from '../segments/errors.ts'
+import { readExactly, withFileIfThere } from '../segments/files.ts'
 import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
-import { SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
+import { FRAME, SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
 import type { Manifest, OpenLine, SealedLine, SegmentLine } from '../segments/format/manifest.ts'
 import { segmentName } from '../segments/format/names.ts'
+import { isZero } from '../segments/format/prefix.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { type Scan, type SegmentKey, SegmentScanner, hasFrames } from '../segments/scan.ts'
 import type { Finding, SegmentEvidence, SegmentRole } from './evidence.ts'
@@ -69,12 +70,7 @@ function readSegment(
   line: SegmentLine | undefined,
 ): SegmentEvidence | undefined {
   const body = (handle: Handle): Steps<SegmentEvidence> => readOpened(walk, ordinal, path, line, handle)
-  try {
-    return runNow(walk.env, withFile(path, 'read', body))
-  } catch (error) {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ELOOP') || hasCode(error, 'EINVAL')) return undefined
-    throw error
-  }
+  return runNow(walk.env, withFileIfThere(path, body))
 }
 
 function* readOpened(
@@ -86,7 +82,8 @@ function* readOpened(
 ): Steps<SegmentEvidence> {
   const size = yield* step({ do: 'size', handle })
   const bytes = Buffer.alloc(SEGMENT_HEADER.size)
-  const length = yield* readUpTo(handle, bytes, 0, bytes.length, 0)
+  const length = Math.min(size, bytes.length)
+  yield* readExactly(handle, bytes, 0, length, 0)
   const header = ownHeader(decodeHeader(bytes.subarray(0, length)), walk.manifest.logId, ordinal)
   if (header.found === 'newer') throw newerFormat(path)
   if (line?.state === 'sealed') {
@@ -110,12 +107,21 @@ function* readOpened(
     const role = header.found === 'zeros' && (untouched || (yield* isAllZero(handle, size))) ? 'unused' : 'dirty'
     return { ordinal, path, role, line, size, header, key: undefined, scan: undefined }
   }
-  const end = closed?.ordinal === ordinal ? Math.min(size, closed.offset) : size
+  const isEnd = closed?.ordinal === ordinal && (yield* isUntouched(handle, closed.offset, size))
+  const end = isEnd ? Math.min(size, closed.offset) : size
   const scan = yield* new SegmentScanner(handle, end, key).run('search')
   if (scan.unknownAt !== undefined) throw newerFormat(path)
   const role = roleOf(header, scan)
   if (role === 'used') noteEnd(walk, scan, key, header, path)
   return { ordinal, path, role, line, size, header, key, scan }
+}
+
+/** Whoever wrote on after the log was closed began there, even if the manifest that says so is lost. */
+function* isUntouched(handle: Handle, at: number, size: number): Steps<boolean> {
+  const bytes = Buffer.alloc(FRAME.size)
+  const length = Math.max(0, Math.min(size - at, bytes.length))
+  yield* readExactly(handle, bytes, 0, length, at)
+  return isZero(bytes, 0, length)
 }
 
 /** A sound header of another log, or of another place in this one, says nothing about this file. */

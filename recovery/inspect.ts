@@ -1,11 +1,12 @@
 import type { DirectoryEntry, Environment } from '../segments/env/environment.ts'
 import { type Steps, runNow, step } from '../segments/env/steps.ts'
-import { SeglogError, hasCode, newerFormat } from '../segments/errors.ts'
-import { readWhole, withFile } from '../segments/files.ts'
-import { SEGMENT_BYTES_MAX } from '../segments/format/layout.ts'
+import { SeglogError, newerFormat } from '../segments/errors.ts'
+import { readAll, readUpTo, withFile, withFileIfThere } from '../segments/files.ts'
+import { SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
 import { type Manifest, decodeManifest } from '../segments/format/manifest.ts'
 import { SLOTS_NAME, manifestName, parseName, segmentName } from '../segments/format/names.ts'
-import type { Position, Slot } from '../segments/format/slots.ts'
+import { isZero } from '../segments/format/prefix.ts'
+import type { Position } from '../segments/format/slots.ts'
 import { latestSlot, readSlots } from '../segments/slots-file.ts'
 import type { Finding, Inspection } from './evidence.ts'
 import { inspectSegments, isAllZero } from './inspect-segments.ts'
@@ -42,7 +43,7 @@ export function inspect(env: Environment, directory: string): Inspection {
   let manifest = manifests.manifest
   let from: Inspection['manifestFrom'] = manifests.from
   if (manifest === undefined) {
-    const rebuilt = rebuildManifest(env, directory, names.segments, firstOf(slots), names.manifests, findings)
+    const rebuilt = rebuildManifest(env, directory, names.segments, slots, findings)
     if (rebuilt === undefined) return nothing(directory, names, tracesOf(env, directory, names), findings)
     manifest = rebuilt
     from = 'rebuilt'
@@ -50,8 +51,9 @@ export function inspect(env: Environment, directory: string): Inspection {
   // A slot of an earlier epoch says less than the manifest, which was written after it and names a later point.
   const slot = latestSlot(slots, manifest.logId)
   const current = slot !== undefined && slot.epoch >= manifest.epoch ? slot : undefined
-  const closed =
-    from === 'newest' && (current === undefined || !isBeyond(current, manifest.clean)) ? manifest.clean : null
+  // An opening after the close wrote a slot of its own epoch.
+  const isOpenedSince = current !== undefined && (current.epoch > manifest.epoch || isBeyond(current, manifest.clean))
+  const closed = from === 'newest' && !isOpenedSince ? manifest.clean : null
   const proven = furthest([manifest.highWatermark, manifest.clean ?? undefined, current])
   const segments = inspectSegments(env, directory, names.segments, manifest, closed ?? undefined, findings)
   return {
@@ -124,11 +126,10 @@ function readManifests(env: Environment, directory: string, names: Names, findin
 
 function readManifestFile(env: Environment, file: string): Buffer {
   try {
-    return runNow(env, readWhole(file, MANIFEST_BYTES_MAX)) ?? Buffer.alloc(0)
+    const read = withFileIfThere(file, (handle) => readAll(handle, file, MANIFEST_BYTES_MAX))
+    return runNow(env, read) ?? Buffer.alloc(0)
   } catch (error) {
     if (error instanceof SeglogError && error.code === 'CORRUPT') return Buffer.alloc(0)
-    // Not a regular file any more: no manifest, but no error of the disk either.
-    if (hasCode(error, 'ELOOP') || hasCode(error, 'EINVAL')) return Buffer.alloc(0)
     throw error
   }
 }
@@ -147,7 +148,9 @@ function tracesOf(env: Environment, directory: string, names: Names): string[] {
 function* isZeroFile(path: string): Steps<boolean> {
   return yield* withFile(path, 'read', function* (handle) {
     const size = yield* step({ do: 'size', handle })
-    return size <= SEGMENT_BYTES_MAX && (yield* isAllZero(handle, size))
+    const head = Buffer.alloc(SEGMENT_HEADER.size)
+    const length = yield* readUpTo(handle, head, 0, head.length, 0)
+    return size <= SEGMENT_BYTES_MAX && isZero(head, 0, length) && (yield* isAllZero(handle, size))
   })
 }
 
@@ -169,10 +172,6 @@ function nothing(directory: string, names: Names, traces: readonly string[], fin
     foreign: names.foreign,
     temporary: names.temporary,
   }
-}
-
-function firstOf(slots: readonly (Slot | 'newer' | undefined)[]): Slot | undefined {
-  return slots.find((slot): slot is Slot => slot !== undefined && slot !== 'newer')
 }
 
 function furthest(positions: readonly (Position | undefined)[]): Position | undefined {

@@ -34,11 +34,18 @@ export function planRecovery(inspection: Inspection, manifest: Manifest, sameBoo
   const before = segments.filter((segment) => segment.ordinal < tailOrdinal)
   const unsealed = before
     .filter((segment) => segment.role === 'used')
-    .map((segment) => sealUnsealed(segment, segments[segments.indexOf(segment) + 1], findings))
+    .map((segment) =>
+      sealUnsealed(
+        segment,
+        segments.find((each) => each.ordinal === segment.ordinal + 1),
+        findings,
+      ),
+    )
   const previous = unsealed.at(-1) ?? lastSealedLine(before)
   for (const segment of before) {
-    if (segment.role !== 'missing' || segment.line?.state === 'sealed') continue
-    findings.push({ code: 'GAP', message: 'a segment is missing', file: segment.path })
+    if (segment.role === 'sealed' || segment.role === 'used' || segment.line?.state === 'sealed') continue
+    const message = segment.role === 'missing' ? 'a segment is missing' : 'nothing in this segment can be read'
+    findings.push({ code: 'GAP', message, file: segment.path })
   }
   const isUsed = tail?.role === 'used'
   const sequenceBefore = (isUsed && tail.key ? tail.key.firstSequence : sequenceAfter(manifest, previous)) - 1
@@ -68,6 +75,7 @@ export function planRecovery(inspection: Inspection, manifest: Manifest, sameBoo
   const proof = inspection.proven
   const isProven = tail?.scan !== undefined && tail.scan.claimedEnd > FRAMES_START
   if (isUsed && (isProven || (proof?.ordinal === tailOrdinal && proof.offset > 0))) reportHeader(tail, findings)
+  if (decision.verdict === 'damaged' || decision.verdict === 'corrupt') reportHoles(tail, decision, findings)
   return {
     decision,
     tail,
@@ -88,6 +96,19 @@ function sequenceAfter(manifest: Manifest, previous: SealedLine | undefined): nu
 function lastSealedLine(segments: readonly SegmentEvidence[]): SealedLine | undefined {
   const line = segments.findLast((segment) => segment.line !== undefined && segment.line.state !== 'open')?.line
   return line?.state === 'open' ? undefined : line
+}
+
+/** Each damaged place, also where no record stood there: a dictionary frame takes the values of its shape along. */
+function reportHoles(tail: SegmentEvidence | undefined, decision: Decision, findings: Finding[]): void {
+  for (const hole of tail?.scan?.holes ?? []) {
+    if (hole.start >= decision.end) continue
+    const message = `${hole.end - hole.start} bytes in the acknowledged part are damaged (${hole.finding})`
+    findings.push({ code: 'CORRUPT', message, file: tail!.path, offset: hole.start })
+  }
+  const first = tail?.scan?.stretches[0]
+  if (tail?.header?.found === 'header' || first === undefined || first.end > first.start) return
+  const message = 'the base of the times in this segment is lost with its header and first frame'
+  findings.push({ code: 'CORRUPT', message, file: tail!.path, offset: 0 })
 }
 
 function reportHeader(segment: SegmentEvidence, findings: Finding[]): void {

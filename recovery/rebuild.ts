@@ -1,12 +1,13 @@
 import type { Environment } from '../segments/env/environment.ts'
 import { runNow } from '../segments/env/steps.ts'
-import { hasCode } from '../segments/errors.ts'
-import { readUpTo, withFile } from '../segments/files.ts'
+import { SeglogError } from '../segments/errors.ts'
+import { readUpTo, withFileIfThere } from '../segments/files.ts'
 import { type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
 import { CHAIN, COMPRESSION, SEGMENT_HEADER } from '../segments/format/layout.ts'
 import type { Manifest } from '../segments/format/manifest.ts'
 import { segmentName } from '../segments/format/names.ts'
 import type { Slot } from '../segments/format/slots.ts'
+import { latestSlot } from '../segments/slots-file.ts'
 import type { Finding } from './evidence.ts'
 
 /**
@@ -17,21 +18,27 @@ export function rebuildManifest(
   env: Environment,
   directory: string,
   ordinals: readonly number[],
-  slot: Slot | undefined,
-  generations: readonly number[],
+  slots: readonly (Slot | 'newer' | undefined)[],
   findings: Finding[],
 ): Manifest | undefined {
-  const headers = ordinals.map((ordinal) => readHeader(env, `${directory}/${segmentName(ordinal)}`))
+  const headers = ordinals.map((ordinal) => readHeader(env, `${directory}/${segmentName(ordinal)}`, ordinal))
   const known = headers.filter((header) => header !== undefined)
   const last = known.at(-1)
   if (last === undefined) return undefined
+  const logIds = [...new Set(known.map((header) => header.logId))]
+  if (logIds.length > 1) {
+    const message =
+      'no manifest can be read, and the segments are of different logs. Move away those that do not belong here.'
+    throw new SeglogError('CORRUPT', message, { file: directory, expected: 'one log', found: logIds })
+  }
+  const slot = latestSlot(slots, last.logId)
   findings.push({
     code: 'CORRUPT',
     message: 'no manifest can be read; it is rebuilt from the segments',
     file: directory,
   })
   return {
-    generation: Math.max(0, ...generations),
+    generation: 0,
     logId: last.logId,
     epoch: Math.max(last.epoch, slot?.epoch ?? 0),
     createdAt: String(known[0]!.baseTimestamp),
@@ -53,19 +60,12 @@ export function rebuildManifest(
   }
 }
 
-function readHeader(env: Environment, path: string): SegmentHeader | undefined {
+/** The header of a segment that stands under its own name. */
+function readHeader(env: Environment, path: string, ordinal: number): SegmentHeader | undefined {
   const bytes = Buffer.alloc(SEGMENT_HEADER.size)
-  try {
-    const length = runNow(
-      env,
-      withFile(path, 'read', (handle) => readUpTo(handle, bytes, 0, bytes.length, 0)),
-    )
-    const finding = decodeHeader(bytes.subarray(0, length))
-    return finding.found === 'header' ? finding.header : undefined
-  } catch (error) {
-    if (hasCode(error, 'ELOOP') || hasCode(error, 'EINVAL')) return undefined
-    throw error
-  }
+  const read = withFileIfThere(path, (handle) => readUpTo(handle, bytes, 0, bytes.length, 0))
+  const finding = decodeHeader(bytes.subarray(0, runNow(env, read) ?? 0))
+  return finding.found === 'header' && finding.header.ordinal === ordinal ? finding.header : undefined
 }
 
 function nameOf(names: Readonly<Record<string, number>>, value: number): string {

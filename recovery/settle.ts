@@ -166,7 +166,8 @@ function headerOf(work: Work, tail: SegmentEvidence): SegmentHeader {
     logId: manifest.logId,
     ordinal: tail.ordinal,
     firstSequence: tail.key!.firstSequence,
-    baseTimestamp: tail.scan!.baseTimestamp,
+    // Lost with the first frame as well: then times are at least not before those of the segment before.
+    baseTimestamp: tail.scan!.baseTimestamp || work.plan.timeBefore || BigInt(manifest.createdAt),
     segmentBytes: line.segmentBytes,
     salt: tail.key!.salt,
     epoch: manifest.epoch,

@@ -197,7 +197,13 @@ export class Allocator {
       return undefined
     }
     spare.phase = 'naming'
-    const handles = yield* this.name(spare)
+    let handles: SegmentHandles | undefined
+    try {
+      handles = yield* this.name(spare)
+    } catch (error) {
+      yield* discard(spare.temporary)
+      throw error
+    }
     if (handles === undefined) return undefined
     // Named by somebody else while this run opened it: these handles are a second set.
     if ((spare.phase as Phase) === 'ready') {

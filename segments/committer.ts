@@ -1,34 +1,12 @@
 import type { Environment } from './env/environment.ts'
 import { runLater, runNow } from './env/steps.ts'
 import { type SeglogError, failedError, wrapSystemError } from './errors.ts'
+import type { CommitterCounts, CommitterHooks } from './committer-hooks.ts'
 import type { Position } from './format/slots.ts'
 import type { BufferPool, Group } from './group.ts'
 import { laggingBehind, segmentsOf, syncSegments, writeGroup } from './group-steps.ts'
 import type { Segment } from './segment.ts'
 import type { SlotsFile } from './slots-file.ts'
-
-export interface CommitterHooks {
-  /** The group being filled, to be sent now; undefined when there is none. */
-  readonly takeFilling: () => Group | undefined
-  /** A group waits for its segment's file: starts it if nobody did, then `pump` is called. */
-  readonly needSegment: (group: Group) => void
-  /** The same on this thread: the segment is ready when this returns, or it throws. */
-  readonly needSegmentNow: (group: Group) => void
-  /** A group became durable. */
-  readonly advanced: (group: Group) => void
-  /** Bytes left the queue. */
-  readonly released: () => void
-  /** The writer failed for good; called once. */
-  readonly failed: (error: SeglogError) => void
-}
-
-export interface CommitterCounts {
-  groups: number
-  syncs: number
-  bytes: number
-  /** Groups that a synchronous commit wrote again. */
-  overtaken: number
-}
 
 /**
  * Sends groups to disk in order, one at a time off the thread, and is the only place where the high-watermark moves.
@@ -250,6 +228,7 @@ export class Committer {
     group.isWritten = true
     group.written?.resolve()
     if (group.durable !== undefined) this.syncWritten()
+    this.hooks.wrote()
   }
 
   /** The one place where state moves after success. The slot comes first: when it throws, nobody was told. */

@@ -49,6 +49,26 @@ export function* writeAll(
   }
 }
 
+/**
+ * Reads exactly `length` bytes that the file's length says are there. Where they are not, the disk is not to be trusted:
+ * an error, and never an end.
+ */
+export function* readExactly(
+  handle: Handle,
+  into: Uint8Array,
+  start: number,
+  length: number,
+  position: number,
+): Steps<void> {
+  const got = yield* readUpTo(handle, into, start, length, position)
+  if (got === length) return
+  throw new SeglogError('IO', 'a read ended before the file does', {
+    offset: position + got,
+    expected: length,
+    found: got,
+  })
+}
+
 /** Runs `body` with an open file, and closes it whatever happens; an error of `body` wins over one of the close. */
 export function* withFile<T>(
   path: string,
@@ -56,6 +76,25 @@ export function* withFile<T>(
   body: (handle: Handle) => Steps<T>,
 ): Steps<T> {
   const handle = yield* step({ do: 'open', path, access })
+  return yield* closingAfter(handle, body)
+}
+
+/**
+ * As `withFile` to read; undefined where no regular file has that name. Only the opening of it says so: whatever else
+ * fails on the file is an error of the disk.
+ */
+export function* withFileIfThere<T>(path: string, body: (handle: Handle) => Steps<T>): Steps<T | undefined> {
+  let handle: Handle
+  try {
+    handle = yield* step({ do: 'open', path, access: 'read' })
+  } catch (error) {
+    if (['ENOENT', 'ELOOP', 'EINVAL'].some((code) => hasCode(error, code))) return undefined
+    throw error
+  }
+  return yield* closingAfter(handle, body)
+}
+
+function* closingAfter<T>(handle: Handle, body: (handle: Handle) => Steps<T>): Steps<T> {
   let result: T
   try {
     result = yield* body(handle)
@@ -102,23 +141,26 @@ export function* discard(path: string): Steps<void> {
 /** The whole of a file, refused above `bytesMax`; undefined when there is none. */
 export function* readWhole(path: string, bytesMax: number): Steps<Buffer | undefined> {
   try {
-    return yield* withFile(path, 'read', function* (handle) {
-      const size = yield* step({ do: 'size', handle })
-      if (size > bytesMax) {
-        throw new SeglogError('CORRUPT', 'a file is larger than anything seglog writes there', {
-          file: path,
-          expected: `at most ${bytesMax} bytes`,
-          found: size,
-        })
-      }
-      const bytes = Buffer.alloc(size)
-      const got = yield* readUpTo(handle, bytes, 0, size, 0)
-      return bytes.subarray(0, got)
-    })
+    return yield* withFile(path, 'read', (handle) => readAll(handle, path, bytesMax))
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
+}
+
+/** All bytes of an open file, refused above `bytesMax`. */
+export function* readAll(handle: Handle, path: string, bytesMax: number): Steps<Buffer> {
+  const size = yield* step({ do: 'size', handle })
+  if (size > bytesMax) {
+    throw new SeglogError('CORRUPT', 'a file is larger than anything seglog writes there', {
+      file: path,
+      expected: `at most ${bytesMax} bytes`,
+      found: size,
+    })
+  }
+  const bytes = Buffer.alloc(size)
+  yield* readExactly(handle, bytes, 0, size, 0)
+  return bytes
 }
 
 /** Removes a file that may be gone already. */

@@ -135,6 +135,11 @@ export class Rolling {
   /** After a group became durable: what lies before its segment can be sealed, what comes after may be due. */
   advanced(group: Group): void {
     while (this.retired.length > 0 && this.retired[0] !== group.segment) this.sealer.seal(this.retired.shift()!)
+    this.prepareNext()
+  }
+
+  /** Starts the segment after the active one, once that is half full. */
+  prepareNext(): void {
     const { plan, end, handles } = this.filling.segment
     if (this.closing || handles === undefined || end < plan.segmentBytes * PREPARE_AT_SHARE) return
     this.allocator.prepare(plan)

@@ -1,5 +1,6 @@
 import type { Handle } from './env/environment.ts'
 import type { Steps } from './env/steps.ts'
+import { SeglogError } from './errors.ts'
 import { DIGEST_START, addToDigest } from './format/checksum.ts'
 import { FrameDecoder, type FrameFinding, wholeSequence } from './format/frame.ts'
 import { FRAME, FRAMES_START, KIND, NO_CLAIM, TAG, UNIT } from './format/layout.ts'
@@ -181,6 +182,7 @@ export class SegmentScanner {
     for (let at = from; at + FRAME.size <= this.end; at += UNIT) {
       const finding = yield* this.readAt(at)
       if (finding === 'frame') return at
+      if (finding === 'unknown') this.unknownAt ??= at
       if (finding === 'zeros') at = (yield* this.skipZeros(at)) - UNIT
     }
     return undefined
@@ -193,7 +195,7 @@ export class SegmentScanner {
   private *skipZeros(from: number): Steps<number> {
     const { window } = this
     for (let at = from; at < this.end; at = window.start + Math.ceil(window.length / UNIT) * UNIT) {
-      if (!window.holds(at, 1)) yield* window.load(this.handle, at, UNIT, this.end)
+      if (!window.holds(at, 1)) yield* this.load(at, UNIT)
       if (window.length === 0) break
       const { words } = window.block
       const until = Math.ceil(window.length / UNIT) * (UNIT / 4)
@@ -210,13 +212,24 @@ export class SegmentScanner {
     for (;;) {
       if (!window.holds(at, need)) {
         if (at + need > this.end) return this.endsAt(at)
-        yield* window.load(this.handle, at, need, this.end)
+        yield* this.load(at, need)
         if (!window.holds(at, need)) return this.endsAt(at)
       }
       const finding = decoder.read(window.block, at - window.start, window.length, at, this.key.salt)
       if (finding !== 'short') return finding
       need = decoder.length
     }
+  }
+
+  /** `end` is within the file, so what cannot be read before it is an error of the disk, not an end. */
+  private *load(at: number, bytes: number): Steps<void> {
+    const { window } = this
+    yield* window.load(this.handle, at, bytes, this.end)
+    if (window.length >= Math.min(bytes, this.end - at)) return
+    throw new SeglogError('IO', 'a read ended before the file does', {
+      offset: at + window.length,
+      found: window.length,
+    })
   }
 
   /** What to call a place whose frame does not fit before the end: zeros where nothing else is there. */
@@ -232,7 +245,7 @@ export class SegmentScanner {
     for (let at = from; at < to;) {
       if (!this.window.holds(at, 1)) {
         const aligned = Math.floor(at / UNIT) * UNIT
-        yield* this.window.load(this.handle, aligned, UNIT, this.end)
+        yield* this.load(aligned, UNIT)
         if (!this.window.holds(at, 1)) break
       }
       const { block, start, length } = this.window

@@ -1,10 +1,13 @@
 import type { Environment } from './env/environment.ts'
-import { type Steps, runLater, step } from './env/steps.ts'
+import { type Steps, runLater, runNow, step } from './env/steps.ts'
 import { closeSegment } from './segment-files.ts'
 import { SeglogError } from './errors.ts'
 import type { SealedLine } from './format/manifest.ts'
 import { type ManifestStore, withLine } from './manifest-store.ts'
 import type { Segment, SegmentHandles } from './segment.ts'
+
+/** Segments that may wait for the background to seal them. */
+const WAITING_MAX = 4
 
 /** Last hash of a log without a chain. */
 export const NO_HEAD = '0'.repeat(64)
@@ -29,11 +32,29 @@ export class Sealer {
     this.manifests = manifests
   }
 
-  /** One after the other, so that manifests list sealed segments before open ones. */
+  /**
+   * One after the other, so that manifests list sealed segments before open ones. A caller who never lets the event loop
+   * run would keep three open files for each; past a few, the work is done before he goes on.
+   */
   seal(segment: Segment): void {
     this.underWay.push(segment)
+    if (this.waiting.length >= WAITING_MAX && segment.outstanding === 0) {
+      this.sealNow(segment)
+      return
+    }
     this.waiting.push(segment)
     if (this.waiting.length === 1) this.next(segment)
+  }
+
+  private sealNow(segment: Segment): void {
+    const { handles } = segment
+    segment.handles = undefined
+    try {
+      runNow(this.env, this.work(segment, handles))
+      this.underWay.splice(this.underWay.indexOf(segment), 1)
+    } catch (error) {
+      this.failure = error
+    }
   }
 
   private next(segment: Segment): void {

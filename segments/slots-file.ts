@@ -52,21 +52,28 @@ export class SlotsFile {
     }
     this.turn = turn
     this.writes += 1
-    this.timer ??= this.env.after(IDLE_SYNC_MS, () => this.whenIdle(this.writes))
+    this.watch()
+  }
+
+  /** Looks again in a while: one timer at a time, none while a sync is under way. */
+  private watch(): void {
+    if (this.timer !== undefined || this.syncing) return
+    const { writes } = this
+    this.timer = this.env.after(IDLE_SYNC_MS, () => this.whenIdle(writes))
   }
 
   private whenIdle(writes: number): void {
     this.timer = undefined
-    if (this.syncing) return
     if (writes !== this.writes) {
-      this.timer = this.env.after(IDLE_SYNC_MS, () => this.whenIdle(this.writes))
+      this.watch()
       return
     }
     this.syncing = true
     this.env.start({ do: 'sync', handle: this.handle }, (error) => {
       this.syncing = false
       if (error) this.onFailure?.(error)
-      this.whenQuiet?.()
+      if (this.whenQuiet !== undefined) this.whenQuiet()
+      else if (writes !== this.writes) this.watch()
     })
   }
 

@@ -60,6 +60,7 @@ export class Writer {
         this.rolling.advanced(group)
         this.onChange?.()
       },
+      wrote: () => this.rolling.prepareNext(),
       released: () => {
         if (this.queuedBytes <= this.limits.queueSoftBytes) this.tellReady(undefined)
       },

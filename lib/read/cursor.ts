@@ -175,7 +175,7 @@ function* openToRead(ref: SegmentRef, sequence: number): Steps<Handle> {
   try {
     return yield* step({ do: 'open', path: ref.path, access: 'read' })
   } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error
+    if (!['ENOENT', 'ELOOP', 'EINVAL'].some((code) => hasCode(error, code))) throw error
     const message = `the segment of records ${ref.firstSequence} to ${ref.lastSequence} is missing`
     throw new SeglogError('GAP', message, { file: ref.path, sequence, cause: error })
   }

@@ -125,13 +125,22 @@ export class InFlight {
     setImmediate(() => this.#turn())
   }
 
+  #isStopped(): boolean {
+    return this.#stopped
+  }
+
   #turn(): void {
     this.#turnsAhead--
     if (this.#stopped) return
     const report = this.#next()
     // Before the report, which may throw.
     if (this.#turnsAhead === 0 && (this.busy || report !== undefined)) this.#askForTurn()
-    report?.()
+    try {
+      report?.()
+    } catch (error) {
+      // A process that died in the meantime has no event loop for anything to be thrown into.
+      if (!this.#isStopped()) throw error
+    }
   }
 
   /** Lets calls land and chooses what is reported in this turn. */
