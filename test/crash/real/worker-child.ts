@@ -1,0 +1,54 @@
+import { once } from 'node:events'
+import path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Log } from '../../../lib/index.ts'
+import { say, settingsOf } from './children.ts'
+import type { Sample } from './records.ts'
+import { type ThreadData, append, attempt } from './worker-thread.ts'
+
+/** Two threads of one process that want the same directory. */
+export interface WorkerSettings {
+  readonly directory: string
+}
+
+/** A thread does not take over the loader of its process, and tsx has only this one for threads. */
+const START = `const { program } = require('node:worker_threads').workerData
+const load = require('node:module').createRequire(program)
+load('tsx/cjs/api').register()
+load(program)`
+
+async function lead({ directory }: WorkerSettings): Promise<void> {
+  const program = path.join(import.meta.dirname, 'worker-thread.ts')
+  const worker = new Worker(START, { eval: true, workerData: { directory, program } satisfies ThreadData })
+  const ask = async (word: string): Promise<string> => {
+    worker.postMessage(word)
+    return ((await once(worker, 'message')) as [string])[0]
+  }
+
+  let log = (await attempt(directory)) as Log<Sample>
+  await append(log)
+  say('worker while main holds', await ask('open'))
+  await append(log)
+  await log.close()
+  say('worker after main closed', await ask('open'))
+  say('worker writes', await ask('commit'))
+  say('main while worker holds', await attempt(directory))
+  say('worker closes', await ask('close'))
+  log = (await attempt(directory)) as Log<Sample>
+  say('main after worker closed', `${log.recovery.end} ${await append(log)}`)
+  await log.close()
+
+  // A thread that is ended in the middle of its writes, without a word.
+  await ask('open')
+  let acknowledged = 0
+  worker.on('message', (word: string) => (acknowledged = Number(word.slice('committed '.length))))
+  worker.postMessage('write on')
+  while (acknowledged < 40) await new Promise((resolve) => setImmediate(resolve))
+  await worker.terminate()
+  say('acknowledged', acknowledged)
+  const after = await attempt(directory)
+  say('main after the worker was ended', typeof after === 'string' ? after : after.recovery.end)
+  if (typeof after !== 'string') await after.close()
+}
+
+await lead(settingsOf<WorkerSettings>())
