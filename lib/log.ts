@@ -61,6 +61,8 @@ export class Log<T> {
   private readonly view: LogView
   private readonly maps: SegmentMaps<T>
   private readonly release: () => void
+  /** What an append without options asks for: one object, not one for each record. */
+  private readonly defaults: AppendOptions
   private syncTimer: Timer | undefined
   private closing: Promise<void> | undefined
 
@@ -72,6 +74,7 @@ export class Log<T> {
     this.options = options
     this.writer = writer
     this.release = parts.release
+    this.defaults = { durability: options.durability, timestampNs: undefined }
     this.maps = new SegmentMaps(options.codec)
     const durable = (): number => writer.committer.position.sequence
     this.view = new WriterView(directory, manifests, () => writer.openSegments, durable)
@@ -248,7 +251,7 @@ export class Log<T> {
   }
 
   private recordOptions(options: RecordOptions | undefined): AppendOptions {
-    if (options === undefined) return { durability: this.options.durability, timestampNs: undefined }
+    if (options === undefined) return this.defaults
     const { expect, timestampNs } = options
     const next = this.lastSequence + 1
     if (expect !== undefined && expect !== next) {

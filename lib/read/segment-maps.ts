@@ -1,4 +1,4 @@
-import type { Steps } from '../../segments/env/steps.ts'
+import { type Steps, step } from '../../segments/env/steps.ts'
 import { withFile } from '../../segments/files.ts'
 import type { OffsetList } from '../../segments/segment.ts'
 import { SegmentScanner } from '../../segments/scan.ts'
@@ -69,7 +69,11 @@ export class SegmentMaps<T> {
     const known = this.peek(ref)
     if (known !== undefined) return known
     const key = { salt: ref.salt, firstSequence: ref.firstSequence, baseTimestamp: ref.baseTimestamp }
-    const scan = yield* withFile(ref.path, 'read', (handle) => new SegmentScanner(handle, ref.end, key).run('search'))
+    const scan = yield* withFile(ref.path, 'read', function* (handle) {
+      // A file that is shorter than it should be still has sound records; those that are missing are looked for in vain.
+      const size = yield* step({ do: 'size', handle })
+      return yield* new SegmentScanner(handle, Math.min(ref.end, size), key).run('search')
+    })
     return this.keep(keyOf(ref), new SegmentMap(ref, this.codec.decoder(), scan))
   }
 

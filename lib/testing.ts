@@ -1,0 +1,39 @@
+/**
+ * For tests of crashes, ours and yours: a simulated machine whose power can be cut, and an explorer that runs a program
+ * through every place in which it may die. `docs/testing.md` has a worked example.
+ */
+export {
+  simulate,
+  SimulatedDeath,
+  type CallNote,
+  type CrashOptions,
+  type DeathMoment,
+  type Fault,
+  type FaultOutcome,
+  type SimulatedCalls,
+  type SimulatedEnvironment,
+  type SimulatedFiles,
+  type SimulationOptions,
+  type TraceEntry,
+} from '../segments/env/simulated.ts'
+export type {
+  Call,
+  Done,
+  Environment,
+  Handle,
+  Listener,
+  ResultOf,
+  SystemError,
+  Timer,
+} from '../segments/env/environment.ts'
+export { CaseFailed, describeCase, type Case, type Fate } from './testing/case.ts'
+export { explore, type Exploration, type ExploreOptions } from './testing/explorer.ts'
+export { runCase, type Past } from './testing/lives.ts'
+export type { Life, Subject } from './testing/subject.ts'
+export { GuardedEnvironment } from './testing/guarded.ts'
+export { LogSubject } from './testing/log-subject.ts'
+export type { LogSetup } from './testing/session.ts'
+export type { CallFilter, Command } from './testing/commands.ts'
+export { Ledger, OracleError, type Survivor } from './testing/ledger.ts'
+export { BYTE_VALUES, CBOR_VALUES, type RecordNote, type Values } from './testing/values.ts'
+export { SHAPE_WORKLOAD, WORKLOADS } from './testing/workloads.ts'
