@@ -232,11 +232,16 @@ export class Writer {
   private placeInNext(values: readonly unknown[], bytesNeeded: number, options: AppendOptions): void {
     for (const bytes of [bytesNeeded, this.limits.segmentBytes]) {
       const next = this.rolling.startNext(bytes)
-      if (this.placer.placeAll(next, values, options, 'same group') === 0) {
+      let isPlaced = false
+      try {
+        isPlaced = this.placer.placeAll(next, values, options, 'same group') === 0
+      } finally {
+        if (!isPlaced) this.rolling.abandon(next.segment)
+      }
+      if (isPlaced) {
         this.rolling.roll(next)
         return
       }
-      this.rolling.abandon(next.segment)
     }
     throw new SeglogError(
       'TOO_LARGE',

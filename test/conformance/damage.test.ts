@@ -1,0 +1,181 @@
+import { expect, test } from 'vitest'
+import type { Log } from '../../lib/log.ts'
+import { Block, FrameDecoder, resealFrame } from '../../segments/format/frame.ts'
+import { decodeHeader } from '../../segments/format/header.ts'
+import { SEGMENT_HEADER } from '../../segments/format/layout.ts'
+import {
+  type World,
+  codeOf,
+  everywhere,
+  expected,
+  fill,
+  numberOf,
+  numbers,
+  open,
+  overwrite,
+  readFile,
+  record,
+} from './worlds.ts'
+
+interface Place {
+  readonly offset: number
+  readonly length: number
+}
+
+const FIRST = 'segment-0000000001.log'
+
+/** Where the frames of a segment stand, in order, and its salt. */
+function framesOf(
+  world: World,
+  name = FIRST,
+): { readonly places: Place[]; readonly salt: number; readonly bytes: Buffer } {
+  const bytes = readFile(world.env, `${world.directory}/${name}`)
+  const finding = decodeHeader(bytes)
+  if (finding.found !== 'header') throw new Error(finding.found)
+  const { salt } = finding.header
+  const block = new Block(Math.ceil(bytes.length / 8) * 8)
+  block.bytes.fill(0)
+  block.bytes.set(bytes)
+  const decoder = new FrameDecoder()
+  const places: Place[] = []
+  let offset = SEGMENT_HEADER.size
+  while (decoder.read(block, offset, bytes.length, offset, salt) === 'frame') {
+    places.push({ offset, length: decoder.length })
+    offset += decoder.length
+  }
+  return { places, salt, bytes }
+}
+
+function flip(world: World, name: string, bit: number): void {
+  const path = `${world.directory}/${name}`
+  const byte = readFile(world.env, path).subarray(bit >> 3, (bit >> 3) + 1)
+  overwrite(
+    world.env,
+    path,
+    bit >> 3,
+    byte.map((value) => value ^ (1 << (bit & 7))),
+  )
+}
+
+async function sealed(world: World): Promise<Log<Uint8Array>> {
+  const log = await open(world)
+  await fill(log, 70)
+  await world.wait(log.close())
+  const again = await open(world)
+  // Makes the map of the first segment known: it is made by a scan, and kept.
+  expect(numberOf(again.get(2)!.value)).toBe(2)
+  return again
+}
+
+async function live(world: World): Promise<Log<Uint8Array>> {
+  const log = await open(world)
+  await fill(log, 28)
+  return log
+}
+
+everywhere((world) => {
+  test.each([
+    ['sealed', sealed],
+    ['live', live],
+  ])('B7 any flipped bit of a frame fails the read of its record, the others succeed: %s segment', async (_, make) => {
+    const log = await make(world())
+    const { places } = framesOf(world())
+    const { offset, length } = places[9]!
+    const bits = Array.from({ length: 8 * 124 }, (_each, bit) => 8 * offset + bit)
+    expect(length).toBe(128)
+    for (const bit of bits.filter((each) => each < 8 * (offset + 24) || each % 41 === 0)) {
+      flip(world(), FIRST, bit)
+      expect(codeOf(() => log.get(10))).toBe('CORRUPT')
+      if (bit % 97 === 0) {
+        for (const n of [1, 8, 9, 11, 12, 28]) expect(numberOf(log.get(n)!.value)).toBe(n)
+        expect(numbers(log.read({ from: 11, to: 28 }))).toBe(expected(11, 28))
+        expect(numbers(log.read({ to: 9, reverse: true })).split(' ').length).toBe(9)
+      }
+      flip(world(), FIRST, bit)
+    }
+    expect(numberOf(log.get(10)!.value)).toBe(10)
+    await world().wait(log.close())
+  })
+
+  test('B7 damage that was there before the first read fails its record only', async () => {
+    for (const [index, at] of [0, 9, 28].entries()) {
+      const log = await open(world())
+      if (index === 0) await fill(log, 70)
+      await world().wait(log.close())
+      const { places } = framesOf(world())
+      const bit = 8 * (places[at]!.offset + 12) + 3
+      flip(world(), FIRST, bit)
+      const again = await open(world())
+      expect(again.recovery.end).toBe('closed')
+      const codes = Array.from({ length: 70 }, (_, n) => codeOf(() => again.get(n + 1)!.value))
+      expect(codes.map((code, n) => (code === 'returned' ? 0 : n + 1)).filter((n) => n > 0)).toEqual([at + 1])
+      await world().wait(again.close())
+      flip(world(), FIRST, bit)
+    }
+  })
+
+  test('B8 two frames swapped, with mended CRCs, are an error and never records in the wrong place', async () => {
+    const log = await sealed(world())
+    const { places, salt, bytes } = framesOf(world())
+    const [a, b] = [places[9]!, places[10]!]
+    const swapped = Buffer.concat([
+      bytes.subarray(b.offset, b.offset + b.length),
+      bytes.subarray(a.offset, a.offset + a.length),
+    ])
+    resealFrame(swapped, 0, b.length, a.offset, salt)
+    resealFrame(swapped, b.length, a.length, a.offset + b.length, salt)
+    overwrite(world().env, `${world().directory}/${FIRST}`, a.offset, swapped)
+    const seen: number[] = []
+    expect(
+      codeOf(() => {
+        for (const entry of log.read()) seen.push(entry.sequence)
+      }),
+    ).toBe('CORRUPT')
+    expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+    for (const n of [10, 11]) {
+      const code = codeOf(() => expect(numberOf(log.get(n)!.value)).toBe(n))
+      expect(['CORRUPT', 'returned']).toContain(code)
+    }
+    expect([10, 11].map((n) => codeOf(() => log.get(n)))).toContain('CORRUPT')
+    for (const n of [9, 12, 13]) expect(numberOf(log.get(n)!.value)).toBe(n)
+    await world().wait(log.close())
+  })
+
+  test('B8 a frame in the place of another, with a mended CRC, is named with what was expected', async () => {
+    const log = await live(world())
+    const { places, salt, bytes } = framesOf(world())
+    const [a, b] = [places[4]!, places[20]!]
+    const copy = Buffer.from(bytes.subarray(b.offset, b.offset + b.length))
+    resealFrame(copy, 0, b.length, a.offset, salt)
+    overwrite(world().env, `${world().directory}/${FIRST}`, a.offset, copy)
+    expect(() => log.get(5)).toThrow(
+      expect.objectContaining({ code: 'CORRUPT', offset: a.offset, expected: 5, found: 21 }),
+    )
+    await world().wait(log.close())
+  })
+
+  test('B9 a walk over damage gives what is before it, then one error, then ends', async () => {
+    const log = await sealed(world())
+    flip(world(), FIRST, 8 * (framesOf(world()).places[9]!.offset + 30))
+    const walk = log.read()[Symbol.iterator]()
+    for (let n = 1; n <= 9; n++) expect(walk.next()).toMatchObject({ done: false, value: { sequence: n } })
+    expect(codeOf(() => walk.next())).toBe('CORRUPT')
+    for (let again = 0; again < 3; again++) expect(walk.next()).toEqual({ done: true, value: undefined })
+    const back = log.read({ reverse: true })[Symbol.asyncIterator]()
+    for (let n = 70; n > 10; n--) expect(await back.next()).toMatchObject({ value: { sequence: n } })
+    await expect(back.next()).rejects.toMatchObject({ code: 'CORRUPT', sequence: 10 })
+    expect(await back.next()).toEqual({ done: true, value: undefined })
+    await world().wait(log.close())
+  })
+
+  test('B1 a segment that is gone is a GAP for its records, the others are read', async () => {
+    const log = await sealed(world())
+    world().env.call({ do: 'unlink', path: `${world().directory}/${FIRST}` })
+    expect(codeOf(() => log.get(5))).toBe('GAP')
+    expect(codeOf(() => [...log.read()])).toBe('GAP')
+    expect(numberOf(log.get(30)!.value)).toBe(30)
+    expect(numbers(log.read({ from: 30 }))).toBe(expected(30, 70))
+    log.commitSync(record(71))
+    await world().wait(log.close())
+  })
+})

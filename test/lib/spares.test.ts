@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest'
+import type { CallNote, FaultOutcome } from '../../segments/env/simulated.ts'
+import { closeClean, codeOf, expectRecords, on, outcome, record, type Subject, subject } from './world/sim.ts'
+
+const isSpare = (call: CallNote): boolean => call.path.includes('/tmp-segment') && call.do === 'write'
+const names = ({ sim }: Subject): string[] => sim.files.paths('/log').filter((path) => /segment/.test(path))
+const FULL: readonly FaultOutcome[] = ['ENOSPC', 'EDQUOT', 'EFBIG']
+
+async function commits(it: Subject, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    await it.sim.drive(it.log.commit(record(it.log.lastSequence + 1)))
+    await it.sim.settle()
+  }
+}
+
+describe('a segment is prepared ahead', () => {
+  test.each(['synced', 'written', 'queued'] as const)(
+    'A17 from half of the active one on, at level %s',
+    async (level) => {
+      const it = await subject(1, { durability: level })
+      await commits(it, 10)
+      expect(names(it)).toEqual(['/log/segment-0000000001.log'])
+      await commits(it, 10)
+      expect(names(it)).toEqual(['/log/segment-0000000001.log', '/log/segment-0000000002.log'])
+      expect(it.sim.files.read('/log/segment-0000000002.log')).toEqual(new Uint8Array(4096))
+      await closeClean(it)
+      expectRecords((await on(it.sim)).log, 20)
+    },
+  )
+
+  test('A16 a roll into a prepared segment adds no sync to the append path', async () => {
+    const it = await subject(1, {}, { trace: true, landing: 'prompt' })
+    await commits(it, 29)
+    const before = it.sim.calls.trace.length
+    const told = it.sim.drive(it.log.commit(record(30)))
+    await told
+    const calls = it.sim.calls.trace.slice(before).map((call) => call.do)
+    expect(calls.slice(0, 2)).toEqual(['write', 'write'])
+    await closeClean(it)
+  })
+
+  test('a loop of synchronous commits goes on in segments made on the spot', async () => {
+    const it = await subject(1)
+    for (let n = 1; n <= 200; n++) it.log.commitSync(record(n))
+    expect(it.log.highWatermark).toBe(200)
+    expectRecords(it.log, 200)
+    expect(it.env.openFiles.length).toBeLessThan(40)
+    await it.sim.settle()
+    expectRecords(it.log, 200)
+    await closeClean(it)
+    const after = await on(it.sim.crash(1, { unsynced: 'lost' }))
+    expect(after.log.recovery.end).toBe('closed')
+    expectRecords(after.log, 200)
+    await closeClean(after)
+  })
+
+  test('two rolls in one turn keep every record', async () => {
+    const it = await subject(1)
+    for (let n = 1; n <= 150; n++) it.log.append(record(n))
+    await it.sim.drive(it.log.sync())
+    expectRecords(it.log, 150)
+    await closeClean(it)
+  })
+})
+
+describe('a spare that cannot be made', () => {
+  test('fails nothing: it is thrown away, said in stats, and made anew when it is needed', async () => {
+    const it = await subject(1)
+    await commits(it, 10)
+    it.sim.calls.fault({ when: isSpare, outcome: 'EIO' })
+    await commits(it, 15)
+    expect(it.log.stats().backgroundFailure).toMatchObject({ code: 'IO' })
+    expect(names(it)).toEqual(['/log/segment-0000000001.log'])
+    await commits(it, 40)
+    expect(it.log.stats().backgroundFailure).toBeUndefined()
+    expectRecords(it.log, 65)
+    expect(await closeClean(it)).toBe('resolved')
+  })
+
+  test.each(FULL)(
+    'A12 refuses an append with DISK_FULL once the active one is full, and goes on with room: %s',
+    async (fault) => {
+      const it = await subject(1)
+      await commits(it, 10)
+      it.sim.calls.fault({ when: isSpare, outcome: fault, times: Infinity })
+      await commits(it, 19)
+      for (let i = 0; i < 3; i++) {
+        expect(codeOf(() => it.log.append(record(30)))).toBe('DISK_FULL')
+        expect(codeOf(() => it.log.commitSync(record(30)))).toBe('DISK_FULL')
+        expect(codeOf(() => it.log.appendBatch([record(30), record(31)]))).toBe('DISK_FULL')
+        const told = outcome(it.log.commit(record(30)))
+        await it.sim.settle()
+        expect(told.is()).toBe('DISK_FULL')
+      }
+      expect([it.log.lastSequence, it.log.highWatermark]).toEqual([29, 29])
+      expectRecords(it.log, 29)
+      it.sim.calls.clearFaults()
+      expect(it.log.commitSync(record(30))).toBe(30)
+      await commits(it, 40)
+      expectRecords(it.log, 70)
+      expect(await closeClean(it)).toBe('resolved')
+    },
+  )
+
+  test.each(FULL)('A12 a spare that fails while groups wait for it fails them with DISK_FULL: %s', async (fault) => {
+    const it = await subject(1)
+    it.sim.calls.fault({ when: isSpare, outcome: fault, times: Infinity })
+    const told = Array.from({ length: 40 }, (_, i) => outcome(it.log.commit(record(i + 1))))
+    await it.sim.settle()
+    const codes = told.map((each) => each.is())
+    expect(codes.slice(0, 29)).toEqual(Array.from({ length: 29 }, () => 'resolved'))
+    expect(new Set(codes.slice(29))).toEqual(new Set(['DISK_FULL']))
+    expectRecords(it.log, 29)
+    await closeClean(it)
+    it.sim.calls.clearFaults()
+    const after = await on(it.sim)
+    expect(after.log.highWatermark).toBe(29)
+    after.log.commitSync(record(30))
+    expectRecords(after.log, 30)
+    await closeClean(after)
+  })
+
+  test.each(FULL)('A12 a manifest that cannot be written keeps the spare from use: %s', async (fault) => {
+    const it = await subject(1)
+    await commits(it, 10)
+    const isManifest = (call: CallNote): boolean => call.path.includes('/tmp-manifest') && call.do === 'write'
+    it.sim.calls.fault({ when: isManifest, outcome: fault, times: Infinity })
+    await commits(it, 19)
+    expect(codeOf(() => it.log.append(record(30)))).toBe('DISK_FULL')
+    expectRecords(it.log, 29)
+    it.sim.calls.clearFaults()
+    await commits(it, 40)
+    expectRecords(it.log, 69)
+    await closeClean(it)
+    const after = await on(it.sim.crash(2))
+    expectRecords(after.log, 69)
+    await closeClean(after)
+  })
+})
+
+describe('A12 a disk that fills up', () => {
+  test.each([0, 1, 2, 3, 4, 5, 6, 7])(
+    'never loses what was acknowledged, and the log goes on with room: %i pages left',
+    async (pages) => {
+      const it = await subject(pages + 1)
+      await commits(it, 5)
+      const files = it.sim.files.paths('/log').filter((path) => !path.endsWith('.sock'))
+      const used = files.reduce((sum, path) => sum + Math.ceil(it.sim.files.read(path).length / 4096), 0)
+      it.sim.capacity = (used + pages) * 4096
+      let acknowledged = 5
+      const codes = new Set<string>()
+      for (let i = 0; i < 300; i++) {
+        const next = record(it.log.lastSequence + 1)
+        if (i % 3 === 0) codes.add(codeOf(() => (acknowledged = it.log.commitSync(next))))
+        else
+          await it.sim.drive(
+            it.log.commit(next).then(
+              (n) => void (acknowledged = n),
+              (error: { readonly code: string }) => codes.add(error.code),
+            ),
+          )
+        if (i % 5 === 0) await it.sim.settle()
+      }
+      expect([...codes].filter((code) => !['returned', 'DISK_FULL', 'FAILED'].includes(code))).toEqual([])
+      expect(codes).toContain('DISK_FULL')
+      expect(it.log.highWatermark).toBe(acknowledged)
+      expectRecords(it.log, acknowledged)
+      await closeClean(it)
+      const cut = it.sim.crash(1)
+      cut.capacity = Infinity
+      const after = await on(cut)
+      expect(after.log.highWatermark).toBeGreaterThanOrEqual(acknowledged)
+      for (let i = 0; i < 60; i++) after.log.commitSync(record(after.log.lastSequence + 1))
+      expectRecords(after.log, after.log.highWatermark)
+      await closeClean(after)
+    },
+  )
+})
