@@ -38,7 +38,7 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
   const work: Work = { env, directory, inspection, manifest, plan, epoch, notes: [], cut: undefined }
   // First, because they may hold the room that the rest needs; they mean nothing to anyone, and the lock is ours.
   for (const name of inspection.temporary) yield* removeIfThere(`${directory}/${name}`)
-  for (const line of plan.unsealed) yield* finishSealing(work, line)
+  for (const line of plan.unsealed) yield* keepDeadEnd(work, line)
   yield* keepRests(work)
   const tail = yield* settleTail(work)
   if (!inspection.slotsThere) yield* placeSlots(env, directory)
@@ -56,6 +56,7 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
   const slotsPath = `${directory}/${SLOTS_NAME}`
   const slot = { ...position, logId: manifest.logId, epoch }
   yield* withFile(slotsPath, 'write', (handle) => writeFirstSlot(handle, slot, slotTurn))
+  yield* finishSealing(work)
   yield* removeLeftovers(work, active, spare)
   for (const generation of inspection.generations) {
     if (generation > manifest.generation) yield* moveAside(directory, manifestName(generation))
@@ -75,15 +76,23 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
   }
 }
 
-/** The successor proves this segment whole; what lies behind its end is dead. */
-function* finishSealing(work: Work, line: SealedLine): Steps<void> {
-  const path = `${work.directory}/${segmentName(line.ordinal)}`
+/** The successor proves this segment whole; what lies behind its end is dead, and kept aside. */
+function* keepDeadEnd(work: Work, line: SealedLine): Steps<void> {
   const evidence = work.inspection.segments.find((segment) => segment.ordinal === line.ordinal)
   const { holes, stretches } = evidence!.scan!
   const restEnd = Math.max(stretches.at(-1)?.end ?? 0, holes.at(-1)?.end ?? 0)
   if (restEnd > line.dataBytes) yield* aside(work, evidence!, line.dataBytes, restEnd)
-  yield* cutTo(path, line.dataBytes)
-  work.notes.push(`finished the sealing of ${segmentName(line.ordinal)}`)
+}
+
+/**
+ * Cuts segments to their length, after the manifest that calls them sealed: until then their successor may be in the page
+ * cache only, and with it gone a segment that is already cut would look damaged. One that stays longer is no harm.
+ */
+function* finishSealing(work: Work): Steps<void> {
+  for (const line of work.plan.unsealed) {
+    yield* cutTo(`${work.directory}/${segmentName(line.ordinal)}`, line.dataBytes)
+    work.notes.push(`finished the sealing of ${segmentName(line.ordinal)}`)
+  }
 }
 
 /** Keeps aside what is cut off the end, and files in which nothing is accepted. */
