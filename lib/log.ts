@@ -4,9 +4,10 @@ import { runNow } from '../segments/env/steps.ts'
 import { SeglogError, invalid, wrapSystemError } from '../segments/errors.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
 import type { AppendOptions, Durability } from '../segments/placer.ts'
+import { windowBytes } from '../segments/window.ts'
 import type { Writer } from '../segments/writer.ts'
 import { type ResolvedOptions, durabilityOf } from './options.ts'
-import { Cursor, type CursorRange, type ReadSize } from './read/cursor.ts'
+import { Cursor, type CursorRange, SINGLE_READ_BYTES } from './read/cursor.ts'
 import type { Entry } from './read/entry.ts'
 import { type ReadOptions, resolveRange } from './read/range.ts'
 import { CursorRecords, type Records } from './read/reader.ts'
@@ -181,7 +182,7 @@ export class Log<T> {
     if (!Number.isSafeInteger(sequence)) throw invalid('sequence', 'a whole number', sequence)
     if (sequence < 1 || sequence > this.highWatermark) return undefined
     const range = resolveRange({ from: sequence, to: sequence }, this.view)
-    const cursor = this.cursor(range, 'single')
+    const cursor = this.cursor(range, SINGLE_READ_BYTES)
     try {
       for (;;) {
         const found = cursor.next()
@@ -200,7 +201,8 @@ export class Log<T> {
   read(options: ReadOptions = {}): Records<T> {
     this.mustBeOpen()
     resolveRange(options, this.view)
-    return new CursorRecords(this.env, () => this.cursor(resolveRange(options, this.view), 'walk'))
+    const readBytes = windowBytes(this.options.segmentBytes)
+    return new CursorRecords(this.env, () => this.cursor(resolveRange(options, this.view), readBytes))
   }
 
   stats(): LogStats {
@@ -270,8 +272,8 @@ export class Log<T> {
     return { durability: durabilityOf(options.durability) ?? this.options.durability, timestampNs }
   }
 
-  private cursor(range: CursorRange, size: ReadSize): Cursor<T> {
-    return new Cursor(this.view, this.maps, this.options.codec, range, size)
+  private cursor(range: CursorRange, readBytes: number): Cursor<T> {
+    return new Cursor(this.view, this.maps, this.options.codec, range, readBytes)
   }
 
   private startSyncTimer(): void {

@@ -3,7 +3,7 @@ import type { Environment } from '../segments/env/environment.ts'
 import { nodeEnvironment } from '../segments/env/node.ts'
 import { runNow, type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, hasCode, invalid, wrapSystemError } from '../segments/errors.ts'
-import { acquireLock, inspectLock } from '../segments/lock.ts'
+import { acquireLock } from '../segments/lock.ts'
 import { SlotsFile } from '../segments/slots-file.ts'
 import { Writer } from '../segments/writer.ts'
 import { Log } from './log.ts'
@@ -35,11 +35,10 @@ export async function openLogWith<T>(
   const path = environment.absolute(directory)
   try {
     makeReady(environment, path)
-    const before = await inspectLock(environment, path)
-    const { bootId } = environment.identity
-    const sameBoot =
-      bootId !== '' && before.locks.length > 0 && before.locks.every((lock) => lock.owner?.bootId === bootId)
     const lock = await acquireLock(environment, path)
+    const { bootId } = environment.identity
+    const dead = lock.predecessors
+    const sameBoot = bootId !== '' && dead.length > 0 && dead.every(({ owner }) => owner?.bootId === bootId)
     try {
       return start(environment, path, resolved, sameBoot, () => lock.release())
     } catch (error) {

@@ -2,7 +2,7 @@ import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, hasCode } from '../segments/errors.ts'
 import { removeIfThere, withFile, writeAll } from '../segments/files.ts'
 import { CUT_DIRECTORY, cutName } from '../segments/format/names.ts'
-import { Window } from '../segments/window.ts'
+import { Window, windowBytes } from '../segments/window.ts'
 
 export interface AsideRequest {
   readonly directory: string
@@ -25,7 +25,7 @@ export function* keepAside(request: AsideRequest): Steps<string> {
   yield* removeIfThere(temporary)
   yield* withFile(request.from, 'read', (source) =>
     withFile(temporary, 'create', function* (target) {
-      const window = new Window()
+      const window = new Window(windowBytes(request.end - request.start))
       for (let at = request.start; at < request.end;) {
         yield* window.load(source, at, 1, request.end)
         if (window.length === 0) break

@@ -8,7 +8,7 @@ import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
 import { FRAMES_START } from '../segments/format/layout.ts'
 import type { Stretch } from '../segments/scan.ts'
 import { writeZeros } from '../segments/segment-files.ts'
-import { Window } from '../segments/window.ts'
+import { Window, windowBytes } from '../segments/window.ts'
 
 const PIECE_BYTES = 1024 * 1024
 
@@ -51,7 +51,7 @@ export function* copySegment(request: CopyRequest): Steps<number> {
 
 function* copyFrames(request: CopyRequest, source: Handle, target: Handle, salt: number): Steps<number> {
   const decoder = new FrameDecoder()
-  const window = new Window(PIECE_BYTES)
+  const window = new Window(windowBytes(request.end, PIECE_BYTES))
   let digest = DIGEST_START
   let at = FRAMES_START
   for (const stretch of request.stretches) {
@@ -82,7 +82,7 @@ function* copyFrames(request: CopyRequest, source: Handle, target: Handle, salt:
 }
 
 function* copyRaw(source: Handle, target: Handle, from: number, to: number): Steps<void> {
-  const window = new Window()
+  const window = new Window(windowBytes(to - from))
   for (let at = from; at < to;) {
     yield* window.load(source, at, 1, to)
     if (window.length === 0) return

@@ -73,17 +73,20 @@ export class Group {
 export class BufferPool {
   private readonly free: Buffer[] = []
   private readonly countMax: number
+  private readonly bufferBytes: number
 
-  constructor(countMax: number) {
+  /** `bufferBytes`: no longer than a group gets, and no longer than a segment. */
+  constructor(countMax: number, bufferBytes = GROUP_BYTES) {
     this.countMax = countMax
+    this.bufferBytes = Math.min(GROUP_BYTES, bufferBytes)
   }
 
   take(): Buffer {
-    return this.free.pop() ?? Buffer.allocUnsafeSlow(GROUP_BYTES)
+    return this.free.pop() ?? Buffer.allocUnsafeSlow(this.bufferBytes)
   }
 
   /** Only for a buffer that no outstanding call holds. */
   give(buffer: Buffer): void {
-    if (buffer.length === GROUP_BYTES && this.free.length < this.countMax) this.free.push(buffer)
+    if (buffer.length === this.bufferBytes && this.free.length < this.countMax) this.free.push(buffer)
   }
 }

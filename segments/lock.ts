@@ -51,6 +51,8 @@ import {
 export interface WriterLock {
   readonly number: number
   readonly owner: LockOwner
+  /** Locks of the dead that were taken over. */
+  readonly predecessors: readonly LockFinding[]
   /** Lets go, now and on this thread; a second call does nothing. No call on a file of the log may be outstanding. */
   release(): void
 }
@@ -101,7 +103,8 @@ function* acquire(env: Environment, directory: string, broken: ReadonlySet<strin
       const found = yield* survey(env, directory)
       if (isHeld(claim, found, broken)) {
         yield* sweep(env, directory, claim, found)
-        return lockOf(env, directory, claim)
+        const predecessors = found.locks.filter((lock) => lock.number !== claim.number)
+        return lockOf(env, directory, claim, predecessors)
       }
     } catch (error) {
       yield* withdrawAfter(error, directory, claim)
@@ -129,7 +132,7 @@ function isHeld(claim: Claim, { locks }: Survey, broken: ReadonlySet<string>): b
   return locks.every((lock) => isOurs(lock) || isOver(lock, broken))
 }
 
-function lockOf(env: Environment, directory: string, claim: Claim): WriterLock {
+function lockOf(env: Environment, directory: string, claim: Claim, predecessors: readonly LockFinding[]): WriterLock {
   let released = false
   const release = (): void => {
     if (released) return
@@ -142,7 +145,7 @@ function lockOf(env: Environment, directory: string, claim: Claim): WriterLock {
     }
     released = true
   }
-  return { number: claim.number, owner: claim.owner, release }
+  return { number: claim.number, owner: claim.owner, predecessors, release }
 }
 
 /** Undefined when another process was faster. */

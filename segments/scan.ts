@@ -6,7 +6,7 @@ import { FrameDecoder, type FrameFinding, wholeSequence } from './format/frame.t
 import { FRAME, FRAMES_START, KIND, NO_CLAIM, TAG, UNIT } from './format/layout.ts'
 import { isZero } from './format/prefix.ts'
 import { OffsetList } from './segment.ts'
-import { Window } from './window.ts'
+import { Window, windowBytes } from './window.ts'
 
 /** What must be known of a segment to check its frames. */
 export interface SegmentKey {
@@ -65,7 +65,7 @@ export type Beyond = 'stop' | 'search'
 
 /** Walks through the frames of one segment, checking each; holds one window of it in memory. */
 export class SegmentScanner {
-  private readonly window = new Window()
+  private readonly window: Window
   private readonly decoder = new FrameDecoder()
   private readonly handle: Handle
   private readonly end: number
@@ -84,6 +84,7 @@ export class SegmentScanner {
   constructor(handle: Handle, end: number, key: SegmentKey) {
     this.handle = handle
     this.end = end
+    this.window = new Window(windowBytes(end))
     this.key = key
     this.base = key.baseTimestamp ?? 0n
     this.last = this.base

@@ -6,6 +6,12 @@ import { UNIT } from './format/layout.ts'
 
 /** Bytes read at once in a walk through a segment. */
 export const WINDOW_BYTES = 256 * 1024
+const WINDOW_BYTES_MIN = 512
+
+/** What a window needs for a part of a file that is so long: there is no use in one that is longer. */
+export function windowBytes(partBytes: number, bytesMax = WINDOW_BYTES): number {
+  return Math.min(bytesMax, Math.max(WINDOW_BYTES_MIN, Math.ceil(partBytes / UNIT) * UNIT))
+}
 
 /** A part of a segment's file in memory; `block.bytes[0]` stands at `start`. */
 export class Window {

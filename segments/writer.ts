@@ -51,7 +51,7 @@ export class Writer {
     this.placer = new Placer(limits.recordBytesMax)
     this.manifests = start.manifests
     this.slots = slots
-    const pool = new BufferPool(POOLED_BUFFERS)
+    const pool = new BufferPool(POOLED_BUFFERS, limits.segmentBytes)
     this.committer = new Committer(env, slots, pool, start.position, {
       takeFilling: () => this.rolling.filling.takeGroup(),
       needSegment: (group) => this.rolling.needSegment(group),

@@ -3,7 +3,7 @@ import { type Steps, step } from '../../segments/env/steps.ts'
 import { SeglogError, hasCode } from '../../segments/errors.ts'
 import { FrameDecoder, type FrameFinding, wholeSequence } from '../../segments/format/frame.ts'
 import { FRAME, FRAMES_START, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
-import { WINDOW_BYTES, Window } from '../../segments/window.ts'
+import { Window } from '../../segments/window.ts'
 import type { Codec } from '../codecs/codec.ts'
 import { type EntrySource, type Page, StoredEntry } from './entry.ts'
 import type { SegmentMap, SegmentMaps } from './segment-maps.ts'
@@ -19,9 +19,8 @@ export interface CursorRange {
   readonly bytesMax: number
 }
 
-/** Bytes read at once: large for a walk, a page or so for a single record. */
-export type ReadSize = 'walk' | 'single'
-const SINGLE_BYTES = 8 * 1024
+/** Bytes read at once for a single record; a walk takes whole windows. */
+export const SINGLE_READ_BYTES = 8 * 1024
 
 /**
  * Walks over records without touching a file: `next` gives an entry, or `fill` when bytes are missing; then `fill` is
@@ -47,14 +46,14 @@ export class Cursor<T> {
   private at = 0
   private need: number = FRAME.size
 
-  constructor(view: LogView, maps: SegmentMaps<T>, codec: Codec<T>, range: CursorRange, size: ReadSize) {
+  constructor(view: LogView, maps: SegmentMaps<T>, codec: Codec<T>, range: CursorRange, readBytes: number) {
     this.view = view
     this.maps = maps
     this.codec = codec
     this.range = range
     this.stride = range.direction === 'forward' ? 1 : -1
     this.sequence = range.direction === 'forward' ? range.from : range.to
-    this.window = new Window(size === 'walk' ? WINDOW_BYTES : SINGLE_BYTES)
+    this.window = new Window(readBytes)
     this.page = { block: this.window.block, undecoded: 0 }
   }
 

@@ -103,6 +103,7 @@ describe('between processes', () => {
     expect(fs.readdirSync(deep)).toEqual([])
   })
 
+  if (process.platform !== 'linux') console.log('skipped: recycled pids, which only /proc tells apart')
   test.skipIf(process.platform !== 'linux')('a recycled pid does not keep a lock, a living one does', async () => {
     const owner = { ...env.identity, token: 'ab'.repeat(16), acquiredAtMs: 0, socket: null }
     fs.writeFileSync(path.join(directory, lockName(4)), encodeLock(owner))

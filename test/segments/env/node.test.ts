@@ -22,6 +22,7 @@ afterEach(() => {
 
 const env = nodeEnvironment()
 const onLinux = process.platform === 'linux'
+if (!onLinux) console.log('skipped: tests of /proc and O_DSYNC, which this platform does not have')
 
 function probe(at: string): Promise<SocketProbe> {
   return new Promise((resolve) => env.probe(at, resolve))
