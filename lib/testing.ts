@@ -26,13 +26,13 @@ export type {
   SystemError,
   Timer,
 } from '../segments/env/environment.ts'
-export { CaseFailed, describeCase, type Case, type Fate } from './testing/case.ts'
+export { CaseFailed, type Case, type Fate } from './testing/case.ts'
 export { explore, type Exploration, type ExploreOptions } from './testing/explorer.ts'
 export { runCase, type Past } from './testing/lives.ts'
 export type { Life, Subject } from './testing/subject.ts'
 export { GuardedEnvironment } from './testing/guarded.ts'
 export { LogSubject } from './testing/log-subject.ts'
-export type { LogSetup } from './testing/session.ts'
+export { openSimulated, type LogSetup, type Opened } from './testing/session.ts'
 export type { CallFilter, Command } from './testing/commands.ts'
 export { Ledger, OracleError, type Survivor } from './testing/ledger.ts'
 export { BYTE_VALUES, CBOR_VALUES, type RecordNote, type Values } from './testing/values.ts'

@@ -1,0 +1,102 @@
+import type { RecordNote, Values } from './values.ts'
+
+/** A survivor as a reader shows it. */
+export interface Survivor {
+  readonly sequence: number
+  readonly timestampNs: bigint
+  readonly value: unknown
+}
+
+/**
+ * What the world outside knows of a log: which records were asked for, and up to where they were promised. The promises
+ * of `docs/promises.md` are statements about it. Plain arrays: this is the model that the log is compared with.
+ */
+export class Ledger {
+  /** By sequence from 1 on. Behind `acknowledged` they are provisional. */
+  records: RecordNote[] = []
+  /** Timestamps of records that were read. */
+  times: bigint[] = []
+  /** Up to here they are promised whatever happens: acknowledged, or found by an opening that returned. */
+  acknowledged = 0
+  /** Up to here they are promised as long as only processes die. */
+  written = 0
+  nextId = 1
+  /** Files that openings kept aside, and what is in them. */
+  kept = new Map<string, Uint8Array>()
+
+  copy(): Ledger {
+    const copy = new Ledger()
+    copy.records = this.records.slice()
+    copy.times = this.times.slice()
+    copy.acknowledged = this.acknowledged
+    copy.written = this.written
+    copy.nextId = this.nextId
+    copy.kept = new Map(this.kept)
+    return copy
+  }
+
+  draft(size: number, shape: number, endsBatch = true): RecordNote {
+    return { id: this.nextId++, size, shape, endsBatch }
+  }
+
+  appended(notes: readonly RecordNote[]): void {
+    this.records.push(...notes)
+  }
+
+  /** The last so many were refused before anything of them was appended. */
+  refused(count: number): void {
+    this.records.length -= count
+  }
+
+  acknowledge(sequence: number): void {
+    this.acknowledged = Math.max(this.acknowledged, sequence)
+  }
+
+  wrote(sequence: number): void {
+    this.written = Math.max(this.written, sequence)
+  }
+
+  /** Compares what an opening found with what was promised; from then on all of it is promised, and nothing else. */
+  survived(survivors: readonly Survivor[], values: Values): void {
+    const { records, acknowledged, written } = this
+    const count = survivors.length
+    if (count < acknowledged) fail(`acknowledged up to ${acknowledged}, found only ${count} records`)
+    if (count < written) fail(`written up to ${written} and only processes died, found only ${count} records`)
+    if (count > records.length) fail(`${records.length} records were ever appended, found ${count}`)
+    this.compare(survivors, values)
+    const last = records[count - 1]
+    if (last !== undefined && !last.endsBatch) fail(`record ${count} is there without the end of its batch`)
+    this.records = records.slice(0, count)
+    this.acknowledged = count
+    this.written = count
+  }
+
+  /** Compares records with what was appended, from the first one on, and their timestamps with what was read before. */
+  compare(found: readonly Survivor[], values: Values): void {
+    for (const [index, { sequence, timestampNs, value }] of found.entries()) {
+      const expected = index + 1
+      const note = this.records[index]
+      if (sequence !== expected) fail(`record ${expected} says that it is ${sequence}`)
+      if (note === undefined) fail(`record ${expected} was never appended`)
+      const instead = values.mismatch(note, value)
+      if (instead !== undefined) fail(`record ${expected} should be ${JSON.stringify(note)} and is ${instead}`)
+      const before = index === 0 ? 0n : found[index - 1]!.timestampNs
+      if (timestampNs < before) fail(`record ${expected} is older than the one before it`)
+      const known = this.times[index]
+      if (known !== undefined && known !== timestampNs) fail(`record ${expected} had another timestamp before`)
+    }
+    this.times = found.map((each) => each.timestampNs)
+  }
+}
+
+/** A promise is broken. */
+export class OracleError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'OracleError'
+  }
+}
+
+export function fail(message: string): never {
+  throw new OracleError(message)
+}

@@ -1,0 +1,103 @@
+import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
+import { SeglogError, hasCode } from '../../segments/errors.ts'
+import type { Log } from '../log.ts'
+import type { Command } from './commands.ts'
+import { Ledger } from './ledger.ts'
+import { checkOpened, filesBefore } from './oracle.ts'
+import { perform } from './performers.ts'
+import { type LogSetup, type Opened, openSimulated, Session } from './session.ts'
+import type { Life, Subject } from './subject.ts'
+import { BYTE_VALUES } from './values.ts'
+
+const DEFAULTS: LogSetup = { directory: '/log', segmentBytes: 1024, values: BYTE_VALUES }
+
+/** A log of ours as what is tested: commands against a plain array, and the promises as its oracle. */
+export class LogSubject implements Subject<Command, Ledger> {
+  readonly setup: LogSetup
+
+  constructor(setup: Partial<LogSetup> = {}) {
+    this.setup = { ...DEFAULTS, ...setup }
+  }
+
+  begin(): Ledger {
+    return new Ledger()
+  }
+
+  copy(notes: Ledger): Ledger {
+    return notes.copy()
+  }
+
+  async work(env: SimulatedEnvironment, commands: readonly Command[], notes: Ledger, life: Life): Promise<void> {
+    // A name in the parent whose sync failed and was forgotten cannot be seen by anyone later; real systems journal names.
+    if (life.faulty) env.files.makeDirectory(this.setup.directory)
+    const opened = await this.open(env, notes, life)
+    if (opened === undefined) return
+    const session = new Session(env, notes, this.setup, opened, life.faulty)
+    for (const command of commands) await perform(session, command)
+    await session.settle()
+  }
+
+  async reopen(env: SimulatedEnvironment, notes: Ledger, life: Life): Promise<void> {
+    // The disk may still be full.
+    const faulty = life.faulty || env.capacity !== Infinity
+    // What was only written is not promised any more; also not to those who come after.
+    if (life.after !== 'kill') notes.written = 0
+    const opened = await this.open(env, notes, { ...life, faulty })
+    if (opened === undefined || !life.goesOn) return
+    const session = new Session(env, notes, this.setup, opened, faulty)
+    for (const command of this.setup.goingOn ?? GOING_ON) await perform(session, command)
+    await session.settle()
+  }
+
+  /** Opens and checks; undefined where calls fail and the log says so. */
+  private async open(env: SimulatedEnvironment, notes: Ledger, life: Life): Promise<Opened | undefined> {
+    const { directory, values } = this.setup
+    const before = filesBefore(env, directory)
+    let opened: Opened
+    try {
+      opened = await openSimulated(env, this.setup)
+    } catch (error) {
+      if (env.dead || !life.faulty) throw error
+      return this.openAgain(env, notes, error)
+    }
+    try {
+      checkOpened(env, opened.log, notes, values, life, before)
+    } catch (error) {
+      // A read that fails says so; what it gave before that was compared.
+      if (env.dead || !life.faulty || !(error instanceof SeglogError)) throw error
+      if (!REFUSALS.includes(error.code)) throw error
+      env.calls.clearFaults()
+      checkOpened(env, opened.log, notes, values, life, before)
+    }
+    return opened
+  }
+
+  /** A refused opening changed nothing that matters: once calls do not fail any more, the same process opens the log. */
+  private async openAgain(env: SimulatedEnvironment, notes: Ledger, refused: unknown): Promise<undefined> {
+    if (!(refused instanceof SeglogError) || !REFUSALS.includes(refused.code)) throw refused
+    env.calls.clearFaults()
+    env.capacity = Infinity
+    const before = filesBefore(env, this.setup.directory)
+    let log: Log<unknown>
+    try {
+      log = (await openSimulated(env, this.setup)).log
+    } catch (error) {
+      // Where the lock could not be removed, this process still holds it.
+      if (hasCode(error, 'LOCKED')) return undefined
+      throw error
+    }
+    checkOpened(env, log, notes, this.setup.values, { after: 'kill' }, before)
+    return undefined
+  }
+}
+
+/** What a failing system may be called: never CORRUPT, for nothing is. */
+const REFUSALS: readonly string[] = ['IO', 'DISK_FULL', 'FAILED']
+
+/** Enough to write over what stood behind the end, to be acknowledged, and to leave something unsynced. */
+const GOING_ON: readonly Command[] = [
+  { do: 'commitSync', size: 9 },
+  { do: 'commit', size: 40, wait: true },
+  { do: 'batch', sizes: [8, 120, 8], how: 'append' },
+  { do: 'commit', size: 16, wait: false },
+]

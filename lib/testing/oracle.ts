@@ -1,0 +1,122 @@
+import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
+import type { Log } from '../log.ts'
+import { fail, type Ledger, OracleError, type Survivor } from './ledger.ts'
+import type { Life } from './subject.ts'
+import type { Values } from './values.ts'
+
+/** The files of a log as a process saw them before it reopened. */
+export type Before = ReadonlyMap<string, Uint8Array>
+
+export function filesBefore(env: SimulatedEnvironment, directory: string): Before {
+  const files = new Map<string, Uint8Array>()
+  try {
+    for (const path of env.files.paths(directory)) {
+      if (path.includes('/segment-')) files.set(path, env.files.read(path))
+    }
+  } catch (error) {
+    // No directory yet: nothing was there before.
+    if ((error as { code?: string }).code !== 'ENOENT') throw error
+  }
+  return files
+}
+
+/** What must hold of every opening, whatever happened before: promises 1 to 5 and 11. */
+export function checkOpened(
+  env: SimulatedEnvironment,
+  log: Log<unknown>,
+  ledger: Ledger,
+  values: Values,
+  life: Pick<Life, 'after'>,
+  before: Before,
+): void {
+  try {
+    check(env, log, ledger, values, life, before)
+  } catch (error) {
+    if (!(error instanceof OracleError)) throw error
+    throw new OracleError(`${error.message}\nthe opening reported ${JSON.stringify(log.recovery)}`)
+  }
+}
+
+function check(
+  env: SimulatedEnvironment,
+  log: Log<unknown>,
+  ledger: Ledger,
+  values: Values,
+  life: Pick<Life, 'after'>,
+  before: Before,
+): void {
+  const { recovery } = log
+  const survivors = readAll(log)
+  if (life.after === 'quiet' && survivors.length !== ledger.records.length) {
+    fail(`${ledger.records.length} records were there after reopening, ${survivors.length} after a power cut`)
+  }
+  ledger.survived(survivors, values)
+  const count = survivors.length
+  const said = [recovery.lastSequence, log.highWatermark, log.lastSequence]
+  if (said.some((each) => each !== count)) fail(`${count} records, but lastSequence and so on are ${said.join(', ')}`)
+  if (!SOUND_ENDS.includes(recovery.end)) fail(`the opening found damage: ${recovery.end} (${recovery.row})`)
+  if (recovery.lost.length > 0) fail(`records are reported lost: ${JSON.stringify(recovery.lost)}`)
+  if (recovery.findings.length > 0) fail(`nothing was damaged, found ${JSON.stringify(recovery.findings)}`)
+  if (life.after === 'quiet') checkNothingToDo(log)
+  checkKept(env, log, ledger, before)
+  checkReads(log, survivors)
+}
+
+const SOUND_ENDS: readonly string[] = ['new', 'closed', 'clean', 'torn', 'ambiguous']
+
+function checkNothingToDo({ recovery }: Log<unknown>): void {
+  const { end, cut, notes } = recovery
+  if (end !== 'clean' && end !== 'closed') fail(`a second opening reports ${end} (${recovery.row})`)
+  if (cut !== undefined || notes.length > 0) fail(`a second opening found something to do: ${notes.join('; ')}`)
+}
+
+/** What was cut is kept aside, as it was, and stays there. */
+function checkKept(env: SimulatedEnvironment, { recovery }: Log<unknown>, ledger: Ledger, before: Before): void {
+  const { cut } = recovery
+  for (const [path, bytes] of ledger.kept) {
+    if (Buffer.compare(env.files.read(path), bytes) !== 0) fail(`${path} was changed after it was kept aside`)
+  }
+  if (cut === undefined) return
+  const kept = env.files.read(cut.keptIn)
+  const was = before.get(cut.file)?.subarray(cut.offset, cut.offset + cut.bytes)
+  if (was === undefined || Buffer.compare(kept, was) !== 0) fail(`${cut.keptIn} does not hold what was cut`)
+  ledger.kept.set(cut.keptIn, kept)
+}
+
+/** Records from the first to the last, each read once forward. */
+export function readAll(log: Log<unknown>): Survivor[] {
+  const found: Survivor[] = []
+  for (const { sequence, timestampNs, value } of log.read()) found.push({ sequence, timestampNs, value })
+  return found
+}
+
+export async function readAllLater(log: Log<unknown>): Promise<Survivor[]> {
+  const found: Survivor[] = []
+  for await (const { sequence, timestampNs, value } of log.read()) found.push({ sequence, timestampNs, value })
+  return found
+}
+
+/** Whichever way a record is read, it is the same. */
+export function checkReads(log: Log<unknown>, survivors: readonly Survivor[]): void {
+  let at = survivors.length
+  for (const entry of log.read({ reverse: true })) same(entry, survivors[--at])
+  if (at !== 0) fail(`read backwards, ${at} records are missing at the start`)
+  for (const index of new Set([0, survivors.length >> 1, survivors.length - 1])) {
+    const expected = survivors[index]
+    if (expected !== undefined) same(log.get(expected.sequence), expected)
+  }
+  const behind = log.get(survivors.length + 1)
+  if (behind !== undefined) fail(`there is a record ${behind.sequence} behind the last one`)
+}
+
+function same(found: Survivor | undefined, expected: Survivor | undefined): void {
+  if (found === undefined || expected === undefined) fail('two ways of reading give different numbers of records')
+  const { sequence, timestampNs } = expected
+  const equal = found.sequence === sequence && found.timestampNs === timestampNs
+  if (!equal || !sameValue(found.value, expected.value)) fail(`record ${sequence} reads differently another way`)
+}
+
+function sameValue(a: unknown, b: unknown): boolean {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0
+  return JSON.stringify(a) === JSON.stringify(b)
+}

@@ -1,0 +1,149 @@
+import type { Environment } from '../../segments/env/environment.ts'
+import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
+import { SeglogError } from '../../segments/errors.ts'
+import type { Durability } from '../../segments/writer.ts'
+import type { Log } from '../log.ts'
+import { openLogWith } from '../open.ts'
+import type { Command } from './commands.ts'
+import { GuardedEnvironment } from './guarded.ts'
+import { fail, type Ledger } from './ledger.ts'
+import type { RecordNote, Values } from './values.ts'
+
+/** How the log under test is opened. */
+export interface LogSetup {
+  readonly directory: string
+  readonly segmentBytes: number
+  readonly values: Values
+  readonly durability?: Durability
+  /** What a process does after reopening, for a little; the default writes over what stood behind the end. */
+  readonly goingOn?: readonly Command[]
+  /** Puts something between the log and its world: tests of tests plant their bugs here. */
+  readonly wrap?: (env: Environment) => Environment
+}
+
+/** An open log, and the environment between it and the simulated one. */
+export interface Opened {
+  readonly log: Log<unknown>
+  readonly guard: GuardedEnvironment
+}
+
+export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup): Promise<Opened> {
+  const { directory, segmentBytes, values, durability = 'synced', wrap } = setup
+  const guard = new GuardedEnvironment(wrap ? wrap(env) : env)
+  const options = { environment: guard, segmentBytes, durability, codec: values.codec() }
+  try {
+    return { log: await openLogWith<unknown>(directory, options, Math.min(segmentBytes, 1024)), guard }
+  } finally {
+    checkEscaped(env, guard)
+  }
+}
+
+function checkEscaped(env: SimulatedEnvironment, { escaped }: GuardedEnvironment): void {
+  if (escaped.length > 0 && !env.dead) throw new Error('thrown into the event loop', { cause: escaped[0] })
+}
+
+/** An open log and what is asked of it; notes in the ledger what was asked for, and what was acknowledged. */
+export class Session {
+  readonly env: SimulatedEnvironment
+  readonly ledger: Ledger
+  readonly setup: LogSetup
+  opened: Opened
+  /** Calls fail: typed errors are to be expected. */
+  faulty: boolean
+  /** Nothing more can be asked of this process. */
+  ended = false
+  private waiting: Promise<void>[] = []
+  private holds: (() => void)[] = []
+  private problem: Error | undefined
+
+  constructor(env: SimulatedEnvironment, ledger: Ledger, setup: LogSetup, opened: Opened, faulty: boolean) {
+    this.env = env
+    this.ledger = ledger
+    this.setup = setup
+    this.opened = opened
+    this.faulty = faulty
+  }
+
+  get log(): Log<unknown> {
+    return this.opened.log
+  }
+
+  /** Asks for these records; `act` gives the last sequence, now or later, or refuses. */
+  ask(notes: readonly RecordNote[], level: Durability | 'none', act: (values: unknown[]) => number | Promise<number>) {
+    const { ledger, setup } = this
+    const before = ledger.records.length
+    // Noted before it is asked for: the process may die in it.
+    ledger.appended(notes)
+    let result: number | Promise<number> | undefined
+    try {
+      result = act(notes.map((note) => setup.values.make(note)))
+    } catch (error) {
+      this.expect(error, notes)
+    }
+    const now = this.log.lastSequence
+    if (now === before) ledger.refused(notes.length)
+    else if (now !== before + notes.length) fail(`${notes.length} records were asked for, ${now - before} appended`)
+    if (now === before && typeof result === 'number') fail('an append said that it appended, and did not')
+    if (result === undefined) return
+    const done = (sequence: number): void => this.done(sequence, now, level)
+    if (typeof result === 'number') done(result)
+    else this.await(result.then(done), notes)
+  }
+
+  /** Watches a promise; what it rejects with is looked at. */
+  await(work: Promise<void>, notes: readonly RecordNote[] = []): void {
+    this.waiting.push(
+      work.catch((error: unknown) => {
+        try {
+          this.expect(error, notes)
+        } catch (unexpected) {
+          this.problem ??= unexpected instanceof Error ? unexpected : new Error(String(unexpected))
+        }
+      }),
+    )
+  }
+
+  /** Waits for everything that was asked for. */
+  async settle(): Promise<void> {
+    this.release()
+    const { waiting } = this
+    this.waiting = []
+    await Promise.all(waiting)
+    this.check()
+  }
+
+  /** Throws what went wrong behind the back of the commands. */
+  check(): void {
+    if (this.problem !== undefined) throw this.problem
+    checkEscaped(this.env, this.opened.guard)
+  }
+
+  hold(release: () => void): void {
+    this.holds.push(release)
+  }
+
+  release(): void {
+    for (const release of this.holds) release()
+    this.holds = []
+  }
+
+  /** Errors are of our class, and come only where calls fail or a record is too large. */
+  expect(error: unknown, notes: readonly RecordNote[] = []): void {
+    if (this.env.dead || !(error instanceof SeglogError)) throw error
+    if (error.code === 'TOO_LARGE' && notes.reduce((sum, note) => sum + note.size + 32, 0) > this.largest) return
+    if (!this.faulty) throw error
+  }
+
+  private done(sequence: number, expected: number, level: Durability | 'none'): void {
+    if (sequence !== expected) fail(`the last of these records is ${expected}, not ${sequence}`)
+    if (level === 'synced') {
+      if (this.log.highWatermark < sequence) fail(`${sequence} was acknowledged above the high-watermark`)
+      this.ledger.acknowledge(sequence)
+    } else if (level === 'written') this.ledger.wrote(sequence)
+  }
+
+  /** From here on a record or batch may be too large for a segment. */
+  private get largest(): number {
+    return this.setup.segmentBytes - 512
+  }
+}

@@ -1,0 +1,57 @@
+import type { Codec } from '../codecs/codec.ts'
+import { bytes } from '../codecs/bytes.ts'
+import { cbor } from '../codecs/cbor.ts'
+
+/** What is known of a record that was appended: enough to make its value again. */
+export interface RecordNote {
+  readonly id: number
+  readonly size: number
+  /** Which object shape it has, where the codec knows shapes. */
+  readonly shape: number
+  /** Whether a batch ends with it, or it is none. */
+  readonly endsBatch: boolean
+}
+
+/** Values that follow from their notes, so that an oracle compares content and not only numbers. */
+export interface Values {
+  readonly name: 'bytes' | 'cbor'
+  codec(): Codec<unknown>
+  make(note: RecordNote): unknown
+  /** Undefined when this is the value of that record; else what it is instead. */
+  mismatch(note: RecordNote, found: unknown): string | undefined
+}
+
+/** Payloads of an exact size; the id fills the first bytes as far as there are any. */
+export const BYTE_VALUES: Values = {
+  name: 'bytes',
+  codec: () => bytes(),
+  make: ({ id, size }) => payload(id, size),
+  mismatch(note, found) {
+    if (!(found instanceof Uint8Array)) return `${typeof found}`
+    if (found.length === note.size && Buffer.compare(found, payload(note.id, note.size)) === 0) return undefined
+    return `${found.length} bytes ${Buffer.from(found.subarray(0, 8)).toString('hex')}`
+  },
+}
+
+/** Objects of a few shapes; `size` is the length of a string in them. */
+export const CBOR_VALUES: Values = {
+  name: 'cbor',
+  codec: () => cbor(),
+  make: objectOf,
+  mismatch(note, found) {
+    const text = JSON.stringify(found)
+    return text === JSON.stringify(objectOf(note)) ? undefined : text
+  },
+}
+
+function payload(id: number, size: number): Uint8Array {
+  const made = new Uint8Array(size).fill((id % 255) + 1)
+  for (let at = 0; at < Math.min(4, size); at++) made[at] = (id >>> (8 * at)) & 0xff
+  return made
+}
+
+function objectOf({ id, size, shape }: RecordNote): unknown {
+  const text = 'x'.repeat(size)
+  if (shape === 0) return { id, text }
+  return { id, [`key${shape}`]: shape, inner: { [`deep${shape}`]: id }, text }
+}

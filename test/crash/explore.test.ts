@@ -1,0 +1,79 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  BYTE_VALUES,
+  CBOR_VALUES,
+  type Command,
+  explore,
+  LogSubject,
+  SHAPE_WORKLOAD,
+  WORKLOADS,
+} from '../../lib/testing.ts'
+import type { FaultOutcome } from '../../segments/env/simulated.ts'
+import { failingCommands, soundCommands } from './arbitraries.ts'
+
+/**
+ * A bounded exploration: a minute of what `npm run crash` goes on with. `every` is chosen so that each workload takes two
+ * seconds or so; the time limits are for machines that are busy with other things.
+ */
+const SEED = 20_261
+const WITHIN_MS = 3_500
+
+describe('whenever a process dies or the power goes, the promises hold', () => {
+  const bySize = Object.entries(WORKLOADS)
+  test.each(bySize)('%s', async (_name, commands) => {
+    const done = await explore(new LogSubject(), { seed: SEED, commands, every: 3, nested: 1, withinMs: WITHIN_MS })
+    expect(done.cases).toBeGreaterThan(100)
+  })
+
+  test('object shapes that appear late', async () => {
+    const subject = new LogSubject({ values: CBOR_VALUES })
+    await explore(subject, { seed: SEED, commands: SHAPE_WORKLOAD, every: 5, nested: 1, withinMs: WITHIN_MS })
+  })
+
+  test('each call of a reopening is the last one, after a commit that was torn', async () => {
+    const commands = [{ do: 'commit', size: 300, wait: true } as const, { do: 'commitSync', size: 20 } as const]
+    const options = { commands, every: 20, moments: ['during' as const], outcomes: 0, nestedAtEach: true }
+    await explore(new LogSubject(), { ...options, seed: 59, withinMs: WITHIN_MS })
+  })
+
+  test('random workloads', async () => {
+    for (const [index, commands] of fc.sample(soundCommands(8), { seed: SEED, numRuns: 6 }).entries()) {
+      const values = index % 2 === 0 ? BYTE_VALUES : CBOR_VALUES
+      await explore(new LogSubject({ values }), { seed: index, commands, every: 11, nested: 1, withinMs: 1_200 })
+    }
+  })
+})
+
+describe('whichever call fails, what was acknowledged is there after a restart', () => {
+  const outcomes: FaultOutcome[] = [
+    'EIO',
+    'ENOSPC',
+    { bytes: 3 },
+    { bytes: 100, error: 'EIO' },
+    'done-but-reported-failed',
+    'sync-fails-and-drops-dirty-pages',
+    'sync-fails-and-keeps-pages',
+  ]
+  test.each(outcomes)('%j', async (outcome) => {
+    const commands = [...WORKLOADS['synchronous commits through several segments']!, ...WORKLOADS['one record']!]
+    await explore(new LogSubject(), { seed: SEED, commands, every: 7, faults: [outcome], withinMs: WITHIN_MS / 2 })
+  })
+
+  test('each call of a reopening, after a tail was torn: a failed read is never the end', async () => {
+    const commands: Command[] = [
+      { do: 'commitSync', size: 400 },
+      { do: 'commit', size: 400, wait: true },
+      { do: 'commit', size: 40, level: 'written', wait: true },
+    ]
+    const faults: FaultOutcome[] = ['EIO', { bytes: 5 }, { bytes: 5, error: 'EIO' }]
+    const options = { commands, faults, nestedAtEach: true, every: 10_000, withinMs: 2 * WITHIN_MS }
+    await explore(new LogSubject(), { ...options, seed: 6288 })
+  })
+
+  test('random workloads that fail, and die', async () => {
+    for (const [seed, commands] of fc.sample(failingCommands(8), { seed: SEED, numRuns: 6 }).entries()) {
+      await explore(new LogSubject(), { seed, commands, every: 11, nested: 1, withinMs: 1_200 })
+    }
+  })
+})

@@ -1,0 +1,202 @@
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { Log } from '../../lib/log.ts'
+import { SeglogError, type ErrorCode } from '../../segments/errors.ts'
+import { type Ending, LAST, SMALL_BYTES, smallLog } from '../recovery/small-log.ts'
+import { type Item, fill, item, machine, openNow } from '../recovery/world.ts'
+import { forge, forgery } from './hostile-forgeries.ts'
+import { mutate, mutation } from './hostile-mutations.ts'
+import * as hostile from './hostile-world.ts'
+
+/** Whole directories that somebody spoilt or forged: a typed error or a correct answer, in bounded time and memory. */
+
+const ENDINGS = ['closed', 'killed', 'power cut'] as const
+const logs = new Map<Ending, hostile.Directory>()
+let other: hostile.Directory
+
+beforeAll(async () => {
+  for (const ending of ENDINGS) logs.set(ending, hostile.directoryOf(await smallLog(ending)))
+  const env = machine(7)
+  const log = openNow(env, { segmentBytes: SMALL_BYTES })
+  fill(log, 4, 9)
+  log.roll()
+  fill(log, 9, 9)
+  await env.drive(log.close())
+  other = hostile.directoryOf(env)
+})
+
+/** What an opening and the reads after it may say without any fault of the machine. */
+const TYPED: ReadonlySet<ErrorCode> = new Set([
+  ...(['CORRUPT', 'GAP', 'ARCHIVED', 'DECODE', 'UNSUPPORTED_FORMAT', 'NOT_A_LOG', 'LOCKED'] as const),
+  ...(['INVALID_ARGUMENT', 'IO', 'DISK_FULL', 'CRASHED_PREDECESSOR', 'TOO_LARGE', 'OUT_OF_ORDER', 'FAILED'] as const),
+])
+
+/** Said before anything is done. What the system refuses in the midst of it, a file called `cut` say, is another matter. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  ...(['CORRUPT', 'UNSUPPORTED_FORMAT', 'NOT_A_LOG', 'LOCKED', 'INVALID_ARGUMENT'] as const),
+])
+
+/** A code, or the defect that it is: an error of another class, or one that was only wrapped to look like ours. */
+function codeOf(error: unknown): ErrorCode {
+  if (!(error instanceof SeglogError)) throw new Error(`not typed: ${String(error)}`, { cause: error })
+  if (!TYPED.has(error.code)) throw new Error(`not expected here: ${error.message}`, { cause: error })
+  for (let cause: unknown = error.cause; cause !== undefined; cause = (cause as { readonly cause?: unknown }).cause) {
+    const isOfSystem = typeof (cause as { readonly errno?: unknown }).errno === 'number'
+    const isOfCodec = error.code === 'DECODE'
+    if (isOfSystem || isOfCodec || cause instanceof SeglogError) continue
+    throw new Error(`a defect in disguise: ${error.message}`, { cause })
+  }
+  return error.code
+}
+
+function attempt<R>(work: () => R): R | ErrorCode {
+  try {
+    return work()
+  } catch (error) {
+    return codeOf(error)
+  }
+}
+
+type IsRight = (sequence: number, value: unknown) => boolean
+
+const asWritten: IsRight = (sequence, value) => {
+  const found = JSON.stringify(value)
+  return [5, 9].some((length) => found === JSON.stringify(item(sequence, length)))
+}
+/** A forged frame holds what its forger wrote. */
+const anything: IsRight = () => true
+
+/** More than that no log here has; of one that says it has more, both ends are read. */
+const READ_MAX = LAST + 8
+
+function readAll(log: Log<Item>, isRight: IsRight): Map<number, string> {
+  const found = new Map<number, string>()
+  const note = (sequence: number, way: string, value: unknown): void => {
+    if (!isRight(sequence, value)) throw new Error(`${way}: record ${sequence} reads as ${JSON.stringify(value)}`)
+  }
+  const last = log.highWatermark
+  const sequences = Array.from({ length: Math.min(READ_MAX, last) }, (_, index) => index + 1)
+  for (const sequence of [...sequences, last - 1, last, last + 1]) {
+    attempt(() => {
+      const entry = log.get(sequence)
+      if (entry === undefined) return
+      expect(entry.sequence).toBe(sequence)
+      expect(typeof entry.timestampNs).toBe('bigint')
+      note(sequence, 'get', entry.value)
+      found.set(sequence, show(entry.value))
+    })
+  }
+  for (const reverse of [false, true]) {
+    for (const from of [undefined, 6]) {
+      attempt(() => {
+        let before: number | undefined
+        for (const entry of log.read({ reverse, limit: READ_MAX, ...(from === undefined ? {} : { from }) })) {
+          if (before !== undefined) expect(entry.sequence).toBe(before + (reverse ? -1 : 1))
+          before = entry.sequence
+          const value = attempt(() => ({ is: entry.value }))
+          if (typeof value === 'object') note(entry.sequence, reverse ? 'reverse' : 'forward', value.is)
+        }
+      })
+    }
+  }
+  return found
+}
+
+const show = (value: unknown): string => {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    // A bigint, say; which one does not matter.
+    return typeof value
+  }
+}
+
+interface Run {
+  readonly opened: boolean
+  readonly code: ErrorCode | undefined
+  readonly values: Map<number, string>
+  readonly last: number
+}
+
+/** Opens, reads everything, appends where that is asked, closes; and looks at what it took and left behind. */
+async function openAndRead(
+  world: hostile.Guarded['world'],
+  onDamage: hostile.OnDamage,
+  isRight: IsRight,
+  appending = false,
+): Promise<Run> {
+  const env = new hostile.Guarded(world)
+  const before = hostile.picture(world)
+  const stop = hostile.watchAllocations()
+  let run: Run = { opened: false, code: undefined, values: new Map(), last: 0 }
+  let thrown: unknown
+  try {
+    const log = await hostile.openGuarded(env, onDamage)
+    const values = readAll(log, isRight)
+    if (appending) attempt(() => log.commitSync(item(log.lastSequence + 1, 5)))
+    run = { opened: true, code: undefined, values, last: log.highWatermark }
+    await env.world.drive(log.close()).catch(codeOf)
+  } catch (error) {
+    thrown = error
+  } finally {
+    const excess = stop()
+    expect(excess, 'memory').toEqual([])
+  }
+  expect(env.broken, 'time').toBeUndefined()
+  if (thrown !== undefined) {
+    run = { ...run, code: codeOf(thrown) }
+    if (!run.opened && REFUSALS.has(run.code!))
+      expect(hostile.picture(world) === before, `${run.code}: no change`).toBe(true)
+  }
+  expect([...env.open.values()], 'every file is closed').toEqual([])
+  return run
+}
+
+const ending = fc.constantFrom(...ENDINGS)
+const onDamage = fc.constantFrom('refuse' as const, 'accept-loss' as const)
+const RUNS = Number(process.env.SEGLOG_HOSTILE_RUNS ?? 430)
+
+describe('hostile directories', () => {
+  it('a spoilt one opens, or says why not; each read gives what was written there, or says why not', async () => {
+    let opened = 0
+    const spoilt = fc.array(mutation, { minLength: 1, maxLength: 4 })
+    const property = fc.asyncProperty(ending, onDamage, spoilt, async (how, damage, mutations) => {
+      const directory = hostile.copyOf(logs.get(how)!)
+      for (const each of mutations) mutate(directory, other, each)
+      const world = hostile.machineWith(directory)
+      const run = await openAndRead(world, damage, asWritten)
+      if (run.opened) opened += 1
+    })
+    await fc.assert(property, { numRuns: RUNS * 2 })
+    expect(opened).toBeGreaterThan(RUNS / 2)
+  })
+
+  it('a forged one, every checksum right, does no worse', async () => {
+    let opened = 0
+    const lies = fc.array(forgery, { minLength: 1, maxLength: 3 })
+    const property = fc.asyncProperty(ending, onDamage, lies, async (how, damage, forgeries) => {
+      const directory = hostile.copyOf(logs.get(how)!)
+      for (const each of forgeries) forge(directory, each)
+      const run = await openAndRead(hostile.machineWith(directory), damage, anything)
+      if (run.opened) opened += 1
+    })
+    await fc.assert(property, { numRuns: RUNS })
+    expect(opened).toBeGreaterThan(RUNS / 4)
+  })
+
+  it('one that was opened opens again, with all that it gave', async () => {
+    const spoilt = fc.array(mutation, { minLength: 1, maxLength: 3 })
+    const property = fc.asyncProperty(ending, onDamage, spoilt, async (how, damage, mutations) => {
+      const directory = hostile.copyOf(logs.get(how)!)
+      for (const each of mutations) mutate(directory, other, each)
+      const world = hostile.machineWith(directory)
+      const first = await openAndRead(world, damage, asWritten, true)
+      if (!first.opened) return
+      const second = await openAndRead(world.kill(2), 'refuse', asWritten)
+      expect(second.code).toBeUndefined()
+      expect(second.last).toBe(first.last)
+      for (const [sequence, value] of first.values) expect(second.values.get(sequence)).toBe(value)
+    })
+    await fc.assert(property, { numRuns: RUNS / 2 })
+  })
+})

@@ -1,0 +1,101 @@
+import { parseArgs } from 'node:util'
+import fc from 'fast-check'
+import { type Case, CaseFailed } from '../../lib/testing/case.ts'
+import type { Command } from '../../lib/testing/commands.ts'
+import { explore, type ExploreOptions } from '../../lib/testing/explorer.ts'
+import { runCase } from '../../lib/testing/lives.ts'
+import { LogSubject } from '../../lib/testing/log-subject.ts'
+import { BYTE_VALUES, CBOR_VALUES } from '../../lib/testing/values.ts'
+import type { FaultOutcome } from '../../segments/env/simulated.ts'
+import { failingCommands, soundCommands } from './arbitraries.ts'
+
+/**
+ * Explores random workloads for a while: `npm run crash -- --minutes 5 --seed 1`. Stops at the first failure and prints
+ * what runs it again: `npm run crash -- --case '{…}' --codec bytes`.
+ */
+const { values: given } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    case: { type: 'string' },
+    codec: { type: 'string', default: 'bytes' },
+    segment: { type: 'string', default: '1024' },
+    durability: { type: 'string', default: 'synced' },
+  },
+})
+
+const FAULTS: readonly FaultOutcome[] = [
+  'EIO',
+  'ENOSPC',
+  { bytes: 3 },
+  'done-but-reported-failed',
+  'sync-fails-and-drops-dirty-pages',
+  'sync-fails-and-keeps-pages',
+]
+
+/** One workload of a seed: what it does, on which log, and how it is explored. */
+function drawn(seed: number): { subject: LogSubject; options: ExploreOptions<Command>; name: string } {
+  const kind = seed % 4
+  const arbitrary = kind === 1 ? failingCommands(10) : soundCommands(10)
+  const commands = fc.sample(arbitrary, { seed, numRuns: 1 })[0]!
+  const values = seed % 3 === 0 ? CBOR_VALUES : BYTE_VALUES
+  const segmentBytes = seed % 5 === 0 ? 4096 : 1024
+  const name = `${['crash', 'crash with faults', 'crash', 'each call fails'][kind]} ${values.name} ${segmentBytes}`
+  const faults = kind === 3 ? { faults: [FAULTS[(seed >> 2) % FAULTS.length]!] } : {}
+  const durability = seed % 7 === 0 ? 'written' : 'synced'
+  return {
+    subject: new LogSubject({ values, segmentBytes, durability }),
+    options: { seed, commands, every: 3, ...faults },
+    name,
+  }
+}
+
+async function main(): Promise<void> {
+  if (given.case !== undefined) return again(JSON.parse(given.case) as Case<Command>)
+  const seed = Number(given.seed)
+  const started = performance.now()
+  const until = started + Number(given.minutes) * 60_000
+  let cases = 0
+  let points = 0
+  let workloads = 0
+  for (; performance.now() < until; workloads++) {
+    const { subject, options, name } = drawn(seed + workloads)
+    const withinMs = Math.max(1000, until - performance.now())
+    try {
+      const done = await explore(subject, { ...options, withinMs })
+      cases += done.cases
+      points += done.points
+    } catch (error) {
+      const { values, segmentBytes, durability } = subject.setup
+      const how = `--codec ${values.name} --segment ${segmentBytes} --durability ${durability}`
+      console.log(`seed ${seed + workloads} (${name}) failed after ${cases} cases; ${how}`)
+      console.log(error instanceof CaseFailed ? error.message : error)
+      process.exitCode = 1
+      break
+    }
+    if (workloads % 10 === 9) report()
+  }
+  report()
+
+  function report(): void {
+    const seconds = (performance.now() - started) / 1000
+    const rate = Math.round(cases / seconds)
+    console.log(`${workloads} workloads, ${cases} crashes and reopenings, ${points} crash points, ${rate} a second`)
+  }
+}
+
+async function again(history: Case<Command>): Promise<void> {
+  const values = given.codec === 'cbor' ? CBOR_VALUES : BYTE_VALUES
+  try {
+    const durability = given.durability === 'written' ? 'written' : 'synced'
+    await runCase(new LogSubject({ values, segmentBytes: Number(given.segment), durability }), history, true)
+    console.log('this case passes')
+  } catch (error) {
+    if (!(error instanceof CaseFailed)) throw error
+    console.log(error.trace.join('\n'))
+    console.log(error.message)
+    process.exitCode = 1
+  }
+}
+
+await main()
