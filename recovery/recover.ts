@@ -47,7 +47,11 @@ export function recover(env: Environment, directory: string, options: RecoverOpt
   const { codec } = manifest.options
   return {
     start: {
-      identity: { logId: manifest.logId, epoch: acted.manifests.latest.epoch, codec },
+      identity: {
+        logId: manifest.logId,
+        epoch: acted.manifests.latest.epoch,
+        codec,
+      },
       position: acted.position,
       manifests: acted.manifests,
       active: acted.active,
@@ -86,7 +90,7 @@ function* syncParent(directory: string): Steps<void> {
 
 function checkOptions(directory: string, manifest: Manifest, options: RecoverOptions): void {
   const { codec, compression, chain } = manifest.options
-  if (!(compression in COMPRESSION) || !(chain in CHAIN)) throw newerFormat(directory)
+  if (!Object.hasOwn(COMPRESSION, compression) || !Object.hasOwn(CHAIN, chain)) throw newerFormat(directory)
   if (codec === options.codec) return
   throw new SeglogError('INVALID_ARGUMENT', 'the log was written with another codec. Open it with that one.', {
     file: directory,
@@ -117,6 +121,10 @@ function corruptError(inspection: Inspection, plan: RecoveryPlan): SeglogError {
     offset: decision.stretch.wholeEnd,
     sequence: decision.lost[0]?.from ?? decision.sequence + 1,
     expected: inspection.proven,
-    found: { ordinal: plan.tailOrdinal, offset: decision.end, sequence: decision.sequence },
+    found: {
+      ordinal: plan.tailOrdinal,
+      offset: decision.end,
+      sequence: decision.sequence,
+    },
   })
 }

@@ -3,7 +3,7 @@ import type { Steps } from './env/steps.ts'
 import { SeglogError } from './errors.ts'
 import { DIGEST_START, addToDigest } from './format/checksum.ts'
 import { FrameDecoder, type FrameFinding, wholeSequence } from './format/frame.ts'
-import { FRAME, FRAMES_START, KIND, NO_CLAIM, TAG, UNIT } from './format/layout.ts'
+import { FRAME, FRAMES_START, KIND, NO_CLAIM, SEGMENT_BYTES_MAX, TAG, UNIT } from './format/layout.ts'
 import { isZero } from './format/prefix.ts'
 import { OffsetList } from './segment.ts'
 import { Window, windowBytes } from './window.ts'
@@ -99,13 +99,19 @@ export class SegmentScanner {
     while (at < this.end) {
       const finding = this.stopped
       if (finding === 'zeros' && (yield* this.skipZeros(at)) >= this.end) break
-      const resumed = beyond === 'search' ? yield* this.search(this.isNewStart(finding) ? at : at + UNIT) : undefined
+      const resumed =
+        beyond === 'search' ? yield* this.search(this.isNewStart(finding, at) ? at : at + UNIT) : undefined
       const holeEnd = resumed ?? this.end
       const found = yield* this.looks(at, holeEnd)
       // Zeros between frames are a hole like any other; behind the last they are space that was never used.
       if (resumed !== undefined || found.lastByte > at) {
         const end = resumed ?? found.lastByte
-        this.holes.push({ start: at, end, finding, zeroSectors: found.zeroSectors })
+        this.holes.push({
+          start: at,
+          end,
+          finding,
+          zeroSectors: found.zeroSectors,
+        })
       }
       if (resumed === undefined) break
       at = yield* this.walk(resumed, undefined)
@@ -122,9 +128,9 @@ export class SegmentScanner {
   }
 
   /** A valid frame that only does not follow the one before it is where the next stretch starts. */
-  private isNewStart(finding: FrameFinding | 'order'): boolean {
+  private isNewStart(finding: FrameFinding | 'order', at: number): boolean {
     const sequence = wholeSequence(this.decoder.sequenceLow, this.key.firstSequence)
-    return finding === 'order' && sequence > this.stretches.at(-1)!.lastSeen
+    return finding === 'order' && this.mayStandAt(sequence, at) && sequence > this.stretches.at(-1)!.lastSeen
   }
 
   private stopped: FrameFinding | 'order' = 'zeros'
@@ -141,7 +147,8 @@ export class SegmentScanner {
       const found = wholeSequence(decoder.sequenceLow, this.key.firstSequence)
       const last: number = (stretch ?? this.stretches.at(-1))?.lastSeen ?? 0
       const inOrder =
-        stretch === undefined && sequence === undefined ? found > last : found === (stretch ? last + 1 : sequence)
+        this.mayStandAt(found, at) &&
+        (stretch === undefined && sequence === undefined ? found > last : found === (stretch ? last + 1 : sequence))
       if (!inOrder) {
         this.stopped = 'order'
         return at
@@ -153,6 +160,15 @@ export class SegmentScanner {
       this.take(stretch, at)
       at += decoder.length
     }
+  }
+
+  /**
+   * A segment has no more records before a place than fit there: a frame that says so lies, and a list of places with room
+   * for all of them would take all memory. Without a header the first sequence is a guess, that may be a segment short.
+   */
+  private mayStandAt(sequence: number, at: number): boolean {
+    const bytes = this.key.baseTimestamp === undefined ? SEGMENT_BYTES_MAX : at - FRAMES_START
+    return sequence - this.key.firstSequence <= bytes / FRAME.size
   }
 
   private take(stretch: Stretch, at: number): void {

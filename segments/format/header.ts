@@ -1,6 +1,14 @@
 import { assert } from './assert.ts'
 import { crc32 } from './checksum.ts'
-import { CODEC_NAME_BYTES, SEGMENT_HEADER, SEGMENT_MAGIC, SEQUENCE_MAX, UNIT } from './layout.ts'
+import {
+  CODEC_NAME_BYTES,
+  SEGMENT_HEADER,
+  SEGMENT_MAGIC,
+  COUNT_READ_MAX,
+  EPOCH_READ_MAX,
+  SEGMENT_BYTES_MAX,
+  UNIT,
+} from './layout.ts'
 import { encodePrefix, inspectPrefix, isZero } from './prefix.ts'
 import { readU64, writeU64 } from './u64.ts'
 
@@ -102,11 +110,14 @@ export function decodeHeader(bytes: Buffer): HeaderFinding {
 function isPlausible(header: SegmentHeader): boolean {
   const { ordinal, firstSequence, segmentBytes, predecessor } = header
   const numbers = [ordinal, firstSequence, segmentBytes, predecessor?.ordinal ?? 0, predecessor?.bytes ?? 0]
+  // Larger files are not ours, and one that a recovery copies has this length.
   return (
-    numbers.every((value) => value <= SEQUENCE_MAX) &&
+    numbers.every((value) => value <= COUNT_READ_MAX) &&
     ordinal >= 1 &&
     firstSequence >= 1 &&
     segmentBytes >= SEGMENT_HEADER.size &&
-    segmentBytes % UNIT === 0
+    segmentBytes <= SEGMENT_BYTES_MAX &&
+    segmentBytes % UNIT === 0 &&
+    header.epoch <= EPOCH_READ_MAX
   )
 }

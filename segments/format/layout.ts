@@ -114,10 +114,20 @@ export const TAG = Object.freeze({
 })
 
 /** Kinds 1 to 7 must be understood by a reader; 8 to 15 may be skipped by one that does not know them. */
-export const KIND = Object.freeze({ record: 1, dictionary: 2, checkpoint: 3, lifecycle: 4 })
+export const KIND = Object.freeze({
+  record: 1,
+  dictionary: 2,
+  checkpoint: 3,
+  lifecycle: 4,
+})
 export const KIND_OPTIONAL_FROM = 8
 
-export const COMPRESSION = Object.freeze({ none: 0, deflate: 1, brotli: 2, zstd: 3 })
+export const COMPRESSION = Object.freeze({
+  none: 0,
+  deflate: 1,
+  brotli: 2,
+  zstd: 3,
+})
 export const CHAIN = Object.freeze({ none: 0, sha256: 1 })
 
 export const SLOT = layout([
@@ -141,3 +151,7 @@ export const SLOTS_FILE_BYTES = SLOT_STRIDE * SLOT_COUNT
 export const MANIFEST_MAGIC = 'seglog-manifest'
 
 export const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER
+
+/** What is read must leave room to count on: a segment holds fewer than 2^32 records, an opening adds one to the rest. */
+export const COUNT_READ_MAX = SEQUENCE_MAX - 2 ** 33
+export const EPOCH_READ_MAX = 0xffffffff - 1

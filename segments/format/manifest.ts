@@ -1,5 +1,5 @@
 import { crc32 } from './checksum.ts'
-import { FORMAT_VERSION, MANIFEST_MAGIC, SEQUENCE_MAX } from './layout.ts'
+import { COUNT_READ_MAX, EPOCH_READ_MAX, FORMAT_VERSION, MANIFEST_MAGIC, SEGMENT_BYTES_MAX } from './layout.ts'
 import type { Position } from './slots.ts'
 
 /**
@@ -141,8 +141,11 @@ function damaged(reason: string): ManifestFinding {
 type Check = (value: unknown) => boolean
 
 const isCount: Check = (value) =>
-  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= SEQUENCE_MAX
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= COUNT_READ_MAX
 const isPositive: Check = (value) => isCount(value) && value !== 0
+const isEpoch: Check = (value) => isCount(value) && (value as number) <= EPOCH_READ_MAX
+const isSegmentBytes: Check = (value) =>
+  isPositive(value) && (value as number) <= SEGMENT_BYTES_MAX && (value as number) % 8 === 0
 const isInt32: Check = (value) => typeof value === 'number' && (value | 0) === value
 const isObject: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 const isHex =
@@ -166,9 +169,18 @@ const listOf =
   (value) =>
     Array.isArray(value) && value.every(check)
 
-const isPosition = members({ ordinal: isCount, offset: isCount, sequence: isCount })
+const isPosition = members({
+  ordinal: isCount,
+  offset: isCount,
+  sequence: isCount,
+})
 
-const isOpenLine = members({ state: oneOf('open'), ordinal: isPositive, salt: isInt32, segmentBytes: isPositive })
+const isOpenLine = members({
+  state: oneOf('open'),
+  ordinal: isPositive,
+  salt: isInt32,
+  segmentBytes: isSegmentBytes,
+})
 
 const optional =
   (check: Check): Check =>
@@ -193,10 +205,15 @@ const isSealedLine = members({
 const MEMBERS: Readonly<Record<string, Check>> = {
   generation: isPositive,
   logId: isHex(32),
-  epoch: isCount,
+  epoch: isEpoch,
   createdAt: isNanoseconds,
   status: oneOf('running', 'ended', 'crashed-recovered', 'quarantined'),
-  options: members({ segmentBytes: isPositive, codec: isText, compression: isText, chain: isText }),
+  options: members({
+    segmentBytes: isSegmentBytes,
+    codec: isText,
+    compression: isText,
+    chain: isText,
+  }),
   highWatermark: isPosition,
   clean: (value) => value === null || isPosition(value),
   segments: (value) =>

@@ -1,5 +1,5 @@
 /** The names of files in a log directory: made and recognised here only. */
-import { SEQUENCE_MAX } from './layout.ts'
+import { COUNT_READ_MAX } from './layout.ts'
 
 const DIGITS = 10
 
@@ -8,7 +8,10 @@ export const CUT_DIRECTORY = 'cut'
 const ARCHIVE_DIRECTORY = 'archive'
 
 export type LogFileName =
-  | { readonly kind: 'segment' | 'sidecar' | 'manifest' | 'lock' | 'socket'; readonly number: number }
+  | {
+      readonly kind: 'segment' | 'sidecar' | 'manifest' | 'lock' | 'socket'
+      readonly number: number
+    }
   | { readonly kind: 'slots' | 'cut' | 'archive' | 'temporary' | 'foreign' }
 
 const numbered = (number: number): string => String(number).padStart(DIGITS, '0')
@@ -47,7 +50,7 @@ export function parseName(name: string): LogFileName {
     if (digits === undefined) continue
     const number = Number(digits)
     // Another spelling of the same number would be a second name for the same file.
-    if (number >= 1 && number <= SEQUENCE_MAX && numbered(number) === digits) return { kind, number }
+    if (number >= 1 && number <= COUNT_READ_MAX && numbered(number) === digits) return { kind, number }
   }
   return { kind: 'foreign' }
 }

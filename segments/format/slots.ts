@@ -1,5 +1,5 @@
 import { crc32 } from './checksum.ts'
-import { SEQUENCE_MAX, SLOT, SLOT_COUNT, SLOT_MAGIC, SLOT_STRIDE } from './layout.ts'
+import { COUNT_READ_MAX, EPOCH_READ_MAX, SLOT, SLOT_COUNT, SLOT_MAGIC, SLOT_STRIDE } from './layout.ts'
 import { encodePrefix, inspectPrefix } from './prefix.ts'
 import { readU64, writeU64 } from './u64.ts'
 
@@ -47,7 +47,12 @@ export function decodeSlot(bytes: Buffer): Slot | 'newer' | undefined {
     offset: readU64(bytes, AT.offset),
     sequence: readU64(bytes, AT.sequence),
   }
-  return slot.ordinal <= SEQUENCE_MAX && slot.offset <= SEQUENCE_MAX && slot.sequence <= SEQUENCE_MAX ? slot : undefined
+  return slot.ordinal <= COUNT_READ_MAX &&
+    slot.offset <= COUNT_READ_MAX &&
+    slot.sequence <= COUNT_READ_MAX &&
+    slot.epoch <= EPOCH_READ_MAX
+    ? slot
+    : undefined
 }
 
 /** Where in the file each slot starts. */

@@ -7,6 +7,8 @@ import type { Directory } from './hostile-world.ts'
 export type Mutation =
   | { readonly do: 'bytes'; readonly file: number; readonly at: number; readonly cut: number; readonly put: Uint8Array }
   | { readonly do: 'zero' | 'delete' | 'duplicate'; readonly file: number; readonly at: number; readonly span: number }
+  /** One byte of those that are not zero: most of a small log is room. */
+  | { readonly do: 'flip'; readonly file: number; readonly at: number; readonly by: number }
   | { readonly do: 'truncate'; readonly file: number; readonly at: number }
   | { readonly do: 'swap' | 'copy'; readonly file: number; readonly other: number }
   | { readonly do: 'rename'; readonly file: number; readonly to: string }
@@ -35,11 +37,24 @@ const part = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })
 const index = fc.nat(63)
 /** Frames are multiples of eight long, and a torn sector has 512. */
 const span = fc.oneof(fc.integer({ min: 1, max: 64 }), fc.constantFrom(8, 16, 256, 512, 4096))
-const bytes = fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ minLength: 200, maxLength: 900 }))
+const bytes = fc.oneof(
+  fc.uint8Array({ minLength: 1, maxLength: 2 }),
+  fc.uint8Array({ maxLength: 40 }),
+  fc.uint8Array({ minLength: 200, maxLength: 900 }),
+)
 
 export const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   fc.record({ do: fc.constant('bytes' as const), file: index, at: part, cut: fc.nat(64), put: bytes }),
   fc.record({ do: fc.constantFrom('zero', 'delete', 'duplicate' as const), file: index, at: part, span }),
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('flip' as const),
+      file: index,
+      at: part,
+      by: fc.integer({ min: 1, max: 255 }),
+    }),
+  },
   fc.record({ do: fc.constant('truncate' as const), file: index, at: part }),
   fc.record({ do: fc.constantFrom('swap', 'copy' as const), file: index, other: index }),
   fc.record({ do: fc.constant('rename' as const), file: index, to: ourName }),
@@ -78,7 +93,15 @@ export function fileAt(directory: Directory, number: number): [string, Buffer | 
   return [name, directory.get(name)]
 }
 
+function flipped(content: Buffer, at: number, by: number): Buffer {
+  const used = [...content.keys()].filter((each) => content[each] !== 0)
+  const place = used[Math.floor(at * used.length)]
+  if (place !== undefined) content[place]! ^= by
+  return content
+}
+
 function changed(content: Buffer, mutation: Extract<Mutation, { readonly at: number }>): Buffer {
+  if (mutation.do === 'flip') return flipped(content, mutation.at, mutation.by)
   const at = Math.floor(mutation.at * content.length)
   const before = content.subarray(0, at)
   if (mutation.do === 'truncate') return before

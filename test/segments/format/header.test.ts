@@ -1,7 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeHeader, encodeHeader, type SegmentHeader } from '../../../segments/format/header.ts'
-import { SEGMENT_HEADER, SEGMENT_MAGIC, SEQUENCE_MAX, SLOT, SLOT_MAGIC } from '../../../segments/format/layout.ts'
+import {
+  COUNT_READ_MAX,
+  EPOCH_READ_MAX,
+  SEGMENT_BYTES_MAX,
+  SEGMENT_HEADER,
+  SEGMENT_MAGIC,
+  SEQUENCE_MAX,
+  SLOT,
+  SLOT_MAGIC,
+} from '../../../segments/format/layout.ts'
 import { encodePrefix } from '../../../segments/format/prefix.ts'
 import { flipBit, mendEnd, mendPrefix } from './bytes.ts'
 
@@ -23,15 +32,15 @@ const HEADER: SegmentHeader = {
 const hexDigits = (bytes: number) =>
   fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((array) => Buffer.from(array).toString('hex'))
 const int32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
-const large = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: SEQUENCE_MAX }))
+const large = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: COUNT_READ_MAX }))
 const header: fc.Arbitrary<SegmentHeader> = fc.record({
   logId: hexDigits(16),
   ordinal: large,
   firstSequence: large,
   baseTimestamp: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
-  segmentBytes: fc.integer({ min: 32, max: 2 ** 50 - 1 }).map((units) => units * 8),
+  segmentBytes: fc.integer({ min: 32, max: SEGMENT_BYTES_MAX / 8 }).map((units) => units * 8),
   salt: int32,
-  epoch: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+  epoch: fc.integer({ min: 0, max: EPOCH_READ_MAX }),
   codec: fc.stringMatching(/^[a-z0-9-]{1,31}$/),
   compression: fc.nat(255),
   chain: fc.nat(255),

@@ -1,3 +1,4 @@
+import { COUNT_READ_MAX } from '../../../segments/format/layout.ts'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -19,7 +20,7 @@ const NUMBERED = {
   socket: socketName,
 } as const
 const KINDS = Object.keys(NUMBERED) as (keyof typeof NUMBERED)[]
-const number = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }))
+const number = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: COUNT_READ_MAX }))
 
 test('a name with a number comes back as its kind and number', () => {
   fc.assert(

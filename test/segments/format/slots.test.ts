@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   SEGMENT_MAGIC,
+  COUNT_READ_MAX,
+  EPOCH_READ_MAX,
   SEQUENCE_MAX,
   SLOT,
   SLOT_MAGIC,
@@ -20,10 +22,10 @@ function encoded(slot: Slot): Buffer {
   return bytes
 }
 
-const count = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: SEQUENCE_MAX }))
+const count = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: COUNT_READ_MAX }))
 const slot: fc.Arbitrary<Slot> = fc.record({
   logId: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((array) => Buffer.from(array).toString('hex')),
-  epoch: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+  epoch: fc.integer({ min: 0, max: EPOCH_READ_MAX }),
   ordinal: count,
   offset: count,
   sequence: count,
