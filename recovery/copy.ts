@@ -6,7 +6,7 @@ import { DIGEST_START, addToDigest } from '../segments/format/checksum.ts'
 import { FrameDecoder, resealFrame } from '../segments/format/frame.ts'
 import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
 import { FRAMES_START } from '../segments/format/layout.ts'
-import type { Stretch } from '../segments/scan.ts'
+import type { Stretch } from '../segments/stretches.ts'
 import { writeZeros } from '../segments/segment-files.ts'
 import { Window, windowBytes } from '../segments/window.ts'
 

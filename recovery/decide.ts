@@ -1,7 +1,6 @@
 import { FRAMES_START } from '../segments/format/layout.ts'
 import type { Position } from '../segments/format/slots.ts'
-import type { Scan, Stretch } from '../segments/scan.ts'
-import { emptyStretch } from '../segments/scan.ts'
+import { type Scan, type Stretch, emptyStretch } from '../segments/stretches.ts'
 
 /** All that the decision about the end of a log rests on. */
 export interface TailEvidence {

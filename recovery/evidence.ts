@@ -1,7 +1,8 @@
 import type { HeaderFinding } from '../segments/format/header.ts'
 import type { Manifest, SegmentLine } from '../segments/format/manifest.ts'
 import type { Position, Slot } from '../segments/format/slots.ts'
-import type { Scan, SegmentKey } from '../segments/scan.ts'
+import type { SegmentKey } from '../segments/scan.ts'
+import type { Scan } from '../segments/stretches.ts'
 
 /** Something that is not as it should be, wherever it was found. */
 export interface Finding {

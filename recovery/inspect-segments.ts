@@ -8,7 +8,8 @@ import type { Manifest, OpenLine, SealedLine, SegmentLine } from '../segments/fo
 import { segmentName } from '../segments/format/names.ts'
 import { isZero } from '../segments/format/prefix.ts'
 import type { Position } from '../segments/format/slots.ts'
-import { type Scan, type SegmentKey, SegmentScanner, hasFrames } from '../segments/scan.ts'
+import { type SegmentKey, SegmentScanner } from '../segments/scan.ts'
+import { type Scan, hasFrames } from '../segments/stretches.ts'
 import type { Finding, SegmentEvidence, SegmentRole } from './evidence.ts'
 
 /** What the walk over the segments carries along. */

@@ -2,7 +2,7 @@ import { DIGEST_START } from '../segments/format/checksum.ts'
 import { FRAMES_START } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
 import { NO_HEAD } from '../segments/sealing.ts'
-import { hasFrames } from '../segments/scan.ts'
+import { hasFrames } from '../segments/stretches.ts'
 import { type Decision, decide } from './decide.ts'
 import type { Finding, Inspection, SegmentEvidence } from './evidence.ts'
 

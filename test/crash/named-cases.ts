@@ -42,10 +42,10 @@ export async function staleBytes(door: Door): Promise<void> {
   const old = env.files.read(SEGMENT)
   // The power cut takes the slot with it, so that recovery makes the file anew.
   const next = env.crash(1, { unsynced: 'lost' })
-  if (typeof (await reopened(door, next)) === 'string') throw new NamedCaseFailed('the log did not open')
+  if (typeof (await reopened(door, next)) === 'string') throw new Error('the log did not open')
   const fresh = next.files.read(SEGMENT)
   if (Buffer.compare(fresh.subarray(0, 256), old.subarray(0, 256)) === 0) {
-    throw new NamedCaseFailed('the file was not made anew')
+    throw new Error('the file was not made anew')
   }
   // As if the third frame of the new file had never reached the disk, and the old one stood there.
   const thirdFrame = 256 + 72 + 64
@@ -65,7 +65,9 @@ export async function damagedRecord(door: Door): Promise<void> {
     next.files.syncAll()
     next.files.flip(SEGMENT, bit)
     const found = await reopened(door, next)
-    if (typeof found === 'string' ? found === 'CORRUPT' : found.lost > 0 || found.last === 3) continue
+    if (found === 'CORRUPT') continue
+    if (typeof found === 'string') throw new Error(`bit ${bit}: the log was refused with ${found}`)
+    if (found.lost > 0 || found.last === 3) continue
     throw new NamedCaseFailed(
       `bit ${bit}: an acknowledged record is gone, and the log opened as ${JSON.stringify(found)}`,
     )

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type Decision, type TailEvidence, decide } from '../../recovery/decide.ts'
 import type { Position } from '../../segments/format/slots.ts'
 import { FRAMES_START } from '../../segments/format/layout.ts'
-import type { Stretch } from '../../segments/scan.ts'
+import type { Stretch } from '../../segments/stretches.ts'
 import { A, A_LOOSE, B, B_LOOSE, BEFORE, C, LOOSE, ORDINAL, evidence } from './evidence.ts'
 
 const at = (offset: number, sequence: number, ordinal = ORDINAL): Position => ({ ordinal, offset, sequence })

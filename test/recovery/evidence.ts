@@ -1,7 +1,6 @@
 import type { TailEvidence } from '../../recovery/decide.ts'
-import type { Hole, Stretch } from '../../segments/scan.ts'
+import { type Hole, type Stretch, emptyStretch } from '../../segments/stretches.ts'
 import { FRAMES_START } from '../../segments/format/layout.ts'
-import { emptyStretch } from '../../segments/scan.ts'
 
 /** Evidence about a segment of ordinal 5 after record 10, made from sentences instead of files. */
 

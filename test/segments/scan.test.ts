@@ -3,7 +3,8 @@ import { runNow } from '../../segments/env/steps.ts'
 import { simulate } from '../../segments/env/simulated.ts'
 import { FrameEncoder, frameBytes } from '../../segments/format/frame.ts'
 import { KIND, NO_CLAIM, SEGMENT_HEADER, TAG, UNIT } from '../../segments/format/layout.ts'
-import { type Scan, SegmentScanner } from '../../segments/scan.ts'
+import { SegmentScanner } from '../../segments/scan.ts'
+import { type Scan } from '../../segments/stretches.ts'
 import { WINDOW_BYTES, Window } from '../../segments/window.ts'
 
 const SALT = 5

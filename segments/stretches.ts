@@ -1,0 +1,66 @@
+import { DIGEST_START } from './format/checksum.ts'
+import type { FrameFinding } from './format/frame.ts'
+import type { OffsetList } from './segment.ts'
+
+/** A stretch of valid frames without a hole, in order of sequences. */
+export interface Stretch {
+  readonly start: number
+  /** End of its last frame, and of its last whole batch. */
+  end: number
+  wholeEnd: number
+  readonly firstSequence: number
+  /** Last record of its last whole batch; one below the first where there is none. */
+  lastSequence: number
+  /** Last record of any kind, also of an unfinished batch. */
+  lastSeen: number
+  /** As of its last whole batch: digest over all valid frames up to there, time of the last, dictionary frames. */
+  digest: number
+  lastTimestamp: bigint
+  definitions: number
+}
+
+/** Bytes between two stretches, whatever they are, or behind the last, if they are not zeros only. */
+export interface Hole {
+  readonly start: number
+  readonly end: number
+  /** Why the frame at its start is none: `order` stands for a sequence that is not the next one. */
+  readonly finding: FrameFinding | 'order'
+  /** Whether a 512-byte sector of zeros lies in it, as a torn write leaves and a damaged one hardly. */
+  readonly zeroSectors: boolean
+}
+
+export interface Scan {
+  /** The first starts where frames start, and may be empty. */
+  readonly stretches: readonly Stretch[]
+  readonly holes: readonly Hole[]
+  /** The furthest point of this segment that any valid frame claims durable. */
+  readonly claimedEnd: number
+  readonly baseTimestamp: bigint
+  /** Payloads of all dictionary frames, in order. */
+  readonly definitions: readonly Uint8Array[]
+  /** Places of records in units, by sequence from the first on; 0 where a record is lost. */
+  readonly offsets: OffsetList
+  /** Offset of a valid frame that this version must not skip. */
+  readonly unknownAt: number | undefined
+}
+
+/** A stretch that holds nothing yet. */
+export function emptyStretch(start: number, firstSequence: number, time: bigint): Stretch {
+  const before = firstSequence - 1
+  return {
+    start,
+    end: start,
+    wholeEnd: start,
+    firstSequence,
+    lastSequence: before,
+    lastSeen: before,
+    digest: DIGEST_START,
+    lastTimestamp: time,
+    definitions: 0,
+  }
+}
+
+/** Whether any frame was found. */
+export function hasFrames(scan: Scan): boolean {
+  return scan.stretches.some((stretch) => stretch.end > stretch.start)
+}
