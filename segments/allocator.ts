@@ -231,7 +231,12 @@ export class Allocator {
 
   /** Names a spare on this thread, whatever the run in the background is at. */
   private nameNow(spare: Spare): SegmentHandles {
-    const handles = runNow(this.env, this.name(spare))
+    let handles: SegmentHandles | undefined
+    try {
+      handles = runNow(this.env, this.name(spare))
+    } catch (error) {
+      throw wrapSystemError(error, 'naming a segment', { file: spare.temporary })
+    }
     if (handles === undefined) throw new SeglogError('IO', 'a spare was named twice', { file: spare.temporary })
     spare.phase = 'ready'
     return handles
