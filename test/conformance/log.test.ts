@@ -188,9 +188,20 @@ everywhere((world) => {
     await world().wait(log.close())
   })
 
+  /** Segments are sealed and prepared in the background: waits until no name has changed for a while. */
+  async function backgroundDone(): Promise<void> {
+    for (let last = ''; ;) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      const now = [...snapshot(world()).keys()].join()
+      if (now === last && !now.includes('tmp-')) return
+      last = now
+    }
+  }
+
   test('A14 what is too large is refused before any effect', async () => {
     const log = await open(world(), { recordBytesMax: 1000 })
     await fill(log, 20)
+    await backgroundDone()
     const before = snapshot(world())
     expect(codeOf(() => log.append(record(21, 1001)))).toBe('TOO_LARGE')
     expect(await codeLater(log.commit(record(21, 1001)))).toBe('TOO_LARGE')
