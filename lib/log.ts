@@ -1,27 +1,15 @@
 import type { RecoveryReport } from '../recovery/report.ts'
 import type { Environment, Timer } from '../segments/env/environment.ts'
-import { runNow } from '../segments/env/steps.ts'
-import { SeglogError, invalid, wrapSystemError } from '../segments/errors.ts'
+import { SeglogError } from '../segments/errors.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
-import type { AppendOptions, Durability } from '../segments/placer.ts'
-import { windowBytes } from '../segments/window.ts'
 import type { Writer } from '../segments/writer.ts'
-import { type ResolvedOptions, durabilityOf } from './options.ts'
-import { Cursor, type CursorRange, SINGLE_READ_BYTES } from './read/cursor.ts'
+import type { ResolvedOptions } from './options.ts'
 import type { Entry } from './read/entry.ts'
-import { type ReadOptions, resolveRange } from './read/range.ts'
-import { CursorRecords, type Records } from './read/reader.ts'
-import { SegmentMaps } from './read/segment-maps.ts'
-import { type LogView, WriterView } from './read/view.ts'
-
-export interface RecordOptions {
-  /** How far the record is when `commit` resolves; the default is that of the log. Readers see synced records only. */
-  readonly durability?: Durability
-  /** Nanoseconds since 1970, not before the last record's. Default: now, or the last record's where the clock went back. */
-  readonly timestampNs?: bigint
-  /** The sequence that the (first) record must get, else OUT_OF_ORDER; 1 for a log that must be empty. */
-  readonly expect?: number
-}
+import type { ReadOptions } from './read/range.ts'
+import type { Records } from './read/reader.ts'
+import { Reading } from './read/reading.ts'
+import { WriterView } from './read/view.ts'
+import { type RecordOptions, Writing } from './writing.ts'
 
 /** What a log did since it was opened, and how it stands. */
 export interface LogStats {
@@ -59,11 +47,9 @@ export class Log<T> {
   private readonly env: Environment
   private readonly options: ResolvedOptions<T>
   private readonly writer: Writer
-  private readonly view: LogView
-  private readonly maps: SegmentMaps<T>
+  private readonly writing: Writing<T>
+  private readonly reading: Reading<T>
   private readonly release: () => void
-  /** What an append without options asks for: one object, not one for each record. */
-  private readonly defaults: AppendOptions
   private syncTimer: Timer | undefined
   private closing: Promise<void> | undefined
 
@@ -75,16 +61,16 @@ export class Log<T> {
     this.options = options
     this.writer = writer
     this.release = parts.release
-    this.defaults = { durability: options.durability, timestampNs: undefined }
-    this.maps = new SegmentMaps(options.codec)
+    this.writing = new Writing(writer, options.durability)
     const durable = (): number => writer.committer.position.sequence
-    this.view = new WriterView(directory, manifests, () => writer.openSegments, durable)
+    const view = new WriterView(directory, manifests, () => writer.openSegments, durable)
+    this.reading = new Reading(env, view, options.codec, options.segmentBytes)
     this.startSyncTimer()
   }
 
   /** Last record that is on disk, 0 when there is none. Reads go up to here. */
   get highWatermark(): number {
-    return this.view.highWatermark
+    return this.reading.view.highWatermark
   }
 
   /** Last record that was appended; provisional until it is durable. */
@@ -94,7 +80,7 @@ export class Log<T> {
 
   /** First record that is not archived; one above `lastSequence` in an empty log. */
   get firstSequence(): number {
-    return this.view.firstSequence
+    return this.reading.view.firstSequence
   }
 
   /**
@@ -103,19 +89,18 @@ export class Log<T> {
    */
   append(value: T, options?: RecordOptions): number {
     this.mustBeOpen()
-    return this.writer.append(value, this.recordOptions(options))
+    return this.writing.append(value, options)
   }
 
   /** Appends several records of which, after any crash, all or none are there. Returns the last sequence. */
   appendBatch(values: readonly T[], options?: RecordOptions): number {
     this.mustBeOpen()
-    if (!Array.isArray(values)) throw invalid('values', 'an array', values)
-    return this.writer.appendBatch(values, this.recordOptions(options))
+    return this.writing.appendBatch(values, options)
   }
 
   /** Appends a record and resolves with its sequence when it is on disk (or as far as `durability` asks). */
   commit(value: T, options?: RecordOptions): Promise<number> {
-    return this.committed(() => this.append(value, options), options)
+    return this.writing.committed(() => this.append(value, options), options)
   }
 
   /**
@@ -123,7 +108,7 @@ export class Log<T> {
    * high-watermark.
    */
   commitBatch(values: readonly T[], options?: RecordOptions): Promise<number> {
-    return this.committed(() => this.appendBatch(values, options), options)
+    return this.writing.committed(() => this.appendBatch(values, options), options)
   }
 
   /** Appends a record and returns when it, and everything before it, is on disk. Does not need the event loop. */
@@ -145,10 +130,7 @@ export class Log<T> {
    * the record is then unknown; after the next opening it is there whole or not at all.
    */
   durable(sequence: number): Promise<void> {
-    if (!Number.isSafeInteger(sequence) || sequence < 0) {
-      return Promise.reject(invalid('sequence', 'a whole number from 0 on', sequence))
-    }
-    return this.writer.whenDurable(sequence)
+    return this.writing.durable(sequence)
   }
 
   /** Resolves when everything appended so far is on disk. */
@@ -179,30 +161,13 @@ export class Log<T> {
    */
   get(sequence: number): Entry<T> | undefined {
     this.mustBeOpen()
-    if (!Number.isSafeInteger(sequence)) throw invalid('sequence', 'a whole number', sequence)
-    if (sequence < 1 || sequence > this.highWatermark) return undefined
-    const range = resolveRange({ from: sequence, to: sequence }, this.view)
-    const cursor = this.cursor(range, SINGLE_READ_BYTES)
-    try {
-      for (;;) {
-        const found = cursor.next()
-        if (found === 'end') return undefined
-        if (found !== 'fill') return found
-        runNow(this.env, cursor.fill())
-      }
-    } catch (error) {
-      throw wrapSystemError(error, 'reading the log')
-    } finally {
-      runNow(this.env, cursor.close())
-    }
+    return this.reading.get(sequence)
   }
 
   /** Records of a range, in order; what is durable when a walk begins. */
   read(options: ReadOptions = {}): Records<T> {
     this.mustBeOpen()
-    resolveRange(options, this.view)
-    const readBytes = windowBytes(this.options.segmentBytes)
-    return new CursorRecords(this.env, () => this.cursor(resolveRange(options, this.view), readBytes))
+    return this.reading.read(options)
   }
 
   stats(): LogStats {
@@ -237,43 +202,6 @@ export class Log<T> {
 
   private mustBeOpen(): void {
     if (this.closing !== undefined) throw new SeglogError('CLOSED', 'the log is closed. Open it again.')
-  }
-
-  private committed(append: () => number, options: RecordOptions | undefined): Promise<number> {
-    let sequence: number
-    try {
-      sequence = append()
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    const level = options?.durability ?? this.options.durability
-    if (level === 'queued') return Promise.resolve(sequence)
-    const done = level === 'synced' ? this.writer.whenDurable(sequence) : this.writer.whenWritten(sequence)
-    return done.then(() => sequence)
-  }
-
-  private recordOptions(options: RecordOptions | undefined): AppendOptions {
-    if (options === undefined) return this.defaults
-    const { expect, timestampNs } = options
-    const next = this.lastSequence + 1
-    if (expect !== undefined && expect !== next) {
-      throw new SeglogError('OUT_OF_ORDER', `the next record gets sequence ${next}, not ${expect}`, {
-        sequence: next,
-        expected: expect,
-        found: next,
-      })
-    }
-    if (
-      timestampNs !== undefined &&
-      (typeof timestampNs !== 'bigint' || timestampNs < 0n || timestampNs >= 1n << 64n)
-    ) {
-      throw invalid('timestampNs', 'a bigint of nanoseconds since 1970', timestampNs)
-    }
-    return { durability: durabilityOf(options.durability) ?? this.options.durability, timestampNs }
-  }
-
-  private cursor(range: CursorRange, readBytes: number): Cursor<T> {
-    return new Cursor(this.view, this.maps, this.options.codec, range, readBytes)
   }
 
   private startSyncTimer(): void {

@@ -1,0 +1,77 @@
+import { SeglogError, invalid } from '../segments/errors.ts'
+import type { AppendOptions, Durability } from '../segments/placer.ts'
+import type { Writer } from '../segments/writer.ts'
+import { durabilityOf } from './options.ts'
+
+export interface RecordOptions {
+  /** How far the record is when `commit` resolves; the default is that of the log. Readers see synced records only. */
+  readonly durability?: Durability
+  /** Nanoseconds since 1970, not before the last record's. Default: now, or the last record's where the clock went back. */
+  readonly timestampNs?: bigint
+  /** The sequence that the (first) record must get, else OUT_OF_ORDER; 1 for a log that must be empty. */
+  readonly expect?: number
+}
+
+/** The writing half of a log: appends with their options, over the writer. */
+export class Writing<T> {
+  private readonly writer: Writer
+  private readonly durability: Durability
+  /** What an append without options asks for: one object, not one for each record. */
+  private readonly defaults: AppendOptions
+
+  constructor(writer: Writer, durability: Durability) {
+    this.writer = writer
+    this.durability = durability
+    this.defaults = { durability, timestampNs: undefined }
+  }
+
+  append(value: T, options: RecordOptions | undefined): number {
+    return this.writer.append(value, this.resolve(options))
+  }
+
+  appendBatch(values: readonly T[], options: RecordOptions | undefined): number {
+    if (!Array.isArray(values)) throw invalid('values', 'an array', values)
+    return this.writer.appendBatch(values, this.resolve(options))
+  }
+
+  /** The promise of a commit: of what `append` appends, as far as its durability asks. */
+  committed(append: () => number, options: RecordOptions | undefined): Promise<number> {
+    let sequence: number
+    try {
+      sequence = append()
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    const level = options?.durability ?? this.durability
+    if (level === 'queued') return Promise.resolve(sequence)
+    const done = level === 'synced' ? this.writer.whenDurable(sequence) : this.writer.whenWritten(sequence)
+    return done.then(() => sequence)
+  }
+
+  durable(sequence: number): Promise<void> {
+    if (!Number.isSafeInteger(sequence) || sequence < 0) {
+      return Promise.reject(invalid('sequence', 'a whole number from 0 on', sequence))
+    }
+    return this.writer.whenDurable(sequence)
+  }
+
+  private resolve(options: RecordOptions | undefined): AppendOptions {
+    if (options === undefined) return this.defaults
+    const { expect, timestampNs } = options
+    const next = this.writer.lastSequence + 1
+    if (expect !== undefined && expect !== next) {
+      throw new SeglogError('OUT_OF_ORDER', `the next record gets sequence ${next}, not ${expect}`, {
+        sequence: next,
+        expected: expect,
+        found: next,
+      })
+    }
+    if (
+      timestampNs !== undefined &&
+      (typeof timestampNs !== 'bigint' || timestampNs < 0n || timestampNs >= 1n << 64n)
+    ) {
+      throw invalid('timestampNs', 'a bigint of nanoseconds since 1970', timestampNs)
+    }
+    return { durability: durabilityOf(options.durability) ?? this.durability, timestampNs }
+  }
+}
