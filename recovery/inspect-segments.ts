@@ -1,5 +1,5 @@
-import type { Environment, Handle } from '../segments/env/environment.ts'
-import { type Steps, runNow, step } from '../segments/env/steps.ts'
+import type { Handle } from '../segments/env/environment.ts'
+import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, newerFormat } from '../segments/errors.ts'
 import { readExactly, withFileIfThere } from '../segments/files.ts'
 import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
@@ -14,7 +14,6 @@ import type { Finding, SegmentEvidence, SegmentRole } from './evidence.ts'
 
 /** What the walk over the segments carries along. */
 interface Walk {
-  readonly env: Environment
   readonly directory: string
   readonly manifest: Manifest
   readonly closed: Position | undefined
@@ -33,45 +32,36 @@ function goOnAfter(walk: Walk, lastSequence: number): void {
  * Looks at every segment that is listed or there, in order. Of sealed ones only the length and the header are read; the
  * frames of the others are checked one by one.
  */
-export function inspectSegments(
-  env: Environment,
+export function* inspectSegments(
   directory: string,
   onDisk: readonly number[],
   manifest: Manifest,
   closed: Position | undefined,
   findings: Finding[],
-): SegmentEvidence[] {
-  const walk: Walk = { env, directory, manifest, closed, findings, nextSequence: 1 }
+): Steps<SegmentEvidence[]> {
+  const walk: Walk = { directory, manifest, closed, findings, nextSequence: 1 }
   const lines = new Map(manifest.segments.map((line) => [line.ordinal, line]))
   const first = manifest.segments[0]?.ordinal ?? 1
   const ordinals = [...new Set([...lines.keys(), ...onDisk.filter((ordinal) => ordinal >= first)])].sort(
     (a, b) => a - b,
   )
-  return ordinals.map((ordinal) => inspectSegment(walk, ordinal, lines.get(ordinal)))
+  const found: SegmentEvidence[] = []
+  for (const ordinal of ordinals) found.push(yield* inspectSegment(walk, ordinal, lines.get(ordinal)))
+  return found
 }
 
-function inspectSegment(walk: Walk, ordinal: number, line: SegmentLine | undefined): SegmentEvidence {
+function* inspectSegment(walk: Walk, ordinal: number, line: SegmentLine | undefined): Steps<SegmentEvidence> {
   const path = `${walk.directory}/${segmentName(ordinal)}`
   if (line?.state === 'archived') {
     goOnAfter(walk, line.lastSequence)
     return { ordinal, path, role: 'sealed', line, size: 0, header: undefined, key: undefined, scan: undefined }
   }
-  const evidence = readSegment(walk, ordinal, path, line)
+  const evidence = yield* withFileIfThere(path, (handle) => readOpened(walk, ordinal, path, line, handle))
   if (evidence === undefined) {
     if (line?.state === 'sealed') reportMissing(walk, line, path)
     return { ordinal, path, role: 'missing', line, size: 0, header: undefined, key: undefined, scan: undefined }
   }
   return evidence
-}
-
-function readSegment(
-  walk: Walk,
-  ordinal: number,
-  path: string,
-  line: SegmentLine | undefined,
-): SegmentEvidence | undefined {
-  const body = (handle: Handle): Steps<SegmentEvidence> => readOpened(walk, ordinal, path, line, handle)
-  return runNow(walk.env, withFileIfThere(path, body))
 }
 
 function* readOpened(

@@ -1,5 +1,5 @@
-import type { DirectoryEntry, Environment } from '../segments/env/environment.ts'
-import { type Steps, runNow, step } from '../segments/env/steps.ts'
+import type { DirectoryEntry } from '../segments/env/environment.ts'
+import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, newerFormat } from '../segments/errors.ts'
 import { readAll, readUpTo, withFile, withFileIfThere } from '../segments/files.ts'
 import { SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
@@ -30,21 +30,21 @@ export interface Names {
  * Reads what a log directory holds. Changes nothing, needs no lock. Any error of the disk is thrown as it is: a file that
  * cannot be read is never taken for one that is empty or short.
  */
-export function inspect(env: Environment, directory: string): Inspection {
-  const names = sortNames(env.call({ do: 'list', path: directory }))
+export function* inspect(directory: string): Steps<Inspection> {
+  const names = sortNames(yield* step({ do: 'list', path: directory }))
   const findings: Finding[] = names.foreign.map((name) => ({
     code: 'IGNORED',
     message: 'a file that is none of seglog; it is left alone',
     file: `${directory}/${name}`,
   }))
-  const manifests = readManifests(env, directory, names, findings)
-  const slots = names.slots ? runNow(env, readSlots(`${directory}/${SLOTS_NAME}`)) : []
+  const manifests = yield* readManifests(directory, names, findings)
+  const slots = names.slots ? yield* readSlots(`${directory}/${SLOTS_NAME}`) : []
   if (slots.includes('newer')) throw newerFormat(`${directory}/${SLOTS_NAME}`)
   let manifest = manifests.manifest
   let from: Inspection['manifestFrom'] = manifests.from
   if (manifest === undefined) {
-    const rebuilt = rebuildManifest(env, directory, names.segments, slots, findings)
-    if (rebuilt === undefined) return nothing(directory, names, tracesOf(env, directory, names), findings)
+    const rebuilt = yield* rebuildManifest(directory, names.segments, slots, findings)
+    if (rebuilt === undefined) return nothing(directory, names, yield* tracesOf(directory, names), findings)
     manifest = rebuilt
     from = 'rebuilt'
   }
@@ -55,7 +55,7 @@ export function inspect(env: Environment, directory: string): Inspection {
   const isOpenedSince = current !== undefined && (current.epoch > manifest.epoch || isBeyond(current, manifest.clean))
   const closed = from === 'newest' && !isOpenedSince ? manifest.clean : null
   const proven = furthest([manifest.highWatermark, manifest.clean ?? undefined, current])
-  const segments = inspectSegments(env, directory, names.segments, manifest, closed ?? undefined, findings)
+  const segments = yield* inspectSegments(directory, names.segments, manifest, closed ?? undefined, findings)
   return {
     directory,
     state: 'log',
@@ -109,10 +109,10 @@ interface FoundManifest {
 }
 
 /** The newest manifest that can be read; what is wrong with newer ones is a finding. */
-function readManifests(env: Environment, directory: string, names: Names, findings: Finding[]): FoundManifest {
+function* readManifests(directory: string, names: Names, findings: Finding[]): Steps<FoundManifest> {
   for (const [index, generation] of names.manifests.entries()) {
     const file = `${directory}/${manifestName(generation)}`
-    const bytes = readManifestFile(env, file)
+    const bytes = yield* readManifestFile(file)
     const finding = decodeManifest(bytes)
     if (finding.found === 'newer') throw newerFormat(file)
     if (finding.found === 'manifest' && finding.manifest.generation === generation) {
@@ -124,10 +124,10 @@ function readManifests(env: Environment, directory: string, names: Names, findin
   return { manifest: undefined, from: 'nowhere' }
 }
 
-function readManifestFile(env: Environment, file: string): Buffer {
+function* readManifestFile(file: string): Steps<Buffer> {
   try {
     const read = withFileIfThere(file, (handle) => readAll(handle, file, MANIFEST_BYTES_MAX))
-    return runNow(env, read) ?? Buffer.alloc(0)
+    return (yield* read) ?? Buffer.alloc(0)
   } catch (error) {
     if (error instanceof SeglogError && error.code === 'CORRUPT') return Buffer.alloc(0)
     throw error
@@ -135,10 +135,11 @@ function readManifestFile(env: Environment, file: string): Buffer {
 }
 
 /** What only a log leaves behind: with any of it, an empty directory was not always empty. */
-function tracesOf(env: Environment, directory: string, names: Names): string[] {
+function* tracesOf(directory: string, names: Names): Steps<string[]> {
   // The files of a log that was only begun hold zeros.
   const files = [...(names.slots ? [SLOTS_NAME] : []), ...names.segments.map(segmentName)]
-  const traces = files.filter((name) => !runNow(env, isZeroFile(`${directory}/${name}`)))
+  const traces: string[] = []
+  for (const name of files) if (!(yield* isZeroFile(`${directory}/${name}`))) traces.push(name)
   if (names.manifests.length > 0) traces.push(...names.manifests.map(manifestName))
   if (names.cut) traces.push('cut/')
   if (names.archive) traces.push('archive/')

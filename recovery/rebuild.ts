@@ -1,5 +1,4 @@
-import type { Environment } from '../segments/env/environment.ts'
-import { runNow } from '../segments/env/steps.ts'
+import type { Steps } from '../segments/env/steps.ts'
 import { SeglogError } from '../segments/errors.ts'
 import { readUpTo, withFileIfThere } from '../segments/files.ts'
 import { type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
@@ -14,15 +13,17 @@ import type { Finding } from './evidence.ts'
  * A manifest that says what the headers of the segments say, for a log whose manifests are all gone. It lists nothing:
  * every segment is then looked at as one that was never sealed. Undefined where no header can be read.
  */
-export function rebuildManifest(
-  env: Environment,
+export function* rebuildManifest(
   directory: string,
   ordinals: readonly number[],
   slots: readonly (Slot | 'newer' | undefined)[],
   findings: Finding[],
-): Manifest | undefined {
-  const headers = ordinals.map((ordinal) => readHeader(env, `${directory}/${segmentName(ordinal)}`, ordinal))
-  const known = headers.filter((header) => header !== undefined)
+): Steps<Manifest | undefined> {
+  const known: SegmentHeader[] = []
+  for (const ordinal of ordinals) {
+    const header = yield* readHeader(`${directory}/${segmentName(ordinal)}`, ordinal)
+    if (header !== undefined) known.push(header)
+  }
   const last = known.at(-1)
   if (last === undefined) return undefined
   const logIds = [...new Set(known.map((header) => header.logId))]
@@ -61,10 +62,10 @@ export function rebuildManifest(
 }
 
 /** The header of a segment that stands under its own name. */
-function readHeader(env: Environment, path: string, ordinal: number): SegmentHeader | undefined {
+function* readHeader(path: string, ordinal: number): Steps<SegmentHeader | undefined> {
   const bytes = Buffer.alloc(SEGMENT_HEADER.size)
   const read = withFileIfThere(path, (handle) => readUpTo(handle, bytes, 0, bytes.length, 0))
-  const finding = decodeHeader(bytes.subarray(0, runNow(env, read) ?? 0))
+  const finding = decodeHeader(bytes.subarray(0, (yield* read) ?? 0))
   return finding.found === 'header' && finding.header.ordinal === ordinal ? finding.header : undefined
 }
 

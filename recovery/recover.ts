@@ -36,7 +36,7 @@ export interface Recovered {
  */
 export function recover(env: Environment, directory: string, options: RecoverOptions): Recovered {
   const started = env.monotonicMs()
-  const inspection = inspect(env, directory)
+  const inspection = runNow(env, inspect(directory))
   if (inspection.state === 'traces') throw tracesError(inspection)
   const manifest = inspection.manifest ?? firstManifest(env, options.codec, options.segmentBytes)
   checkOptions(directory, manifest, options)
