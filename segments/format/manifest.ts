@@ -1,5 +1,25 @@
 import { crc32 } from './checksum.ts'
-import { COUNT_READ_MAX, EPOCH_READ_MAX, FORMAT_VERSION, MANIFEST_MAGIC, SEGMENT_BYTES_MAX } from './layout.ts'
+import {
+  type Check,
+  isCount,
+  isEpoch,
+  isFilled,
+  isHex,
+  isInt32,
+  isNanoseconds,
+  isObject,
+  isPositive,
+  isSegmentBytes,
+  isText,
+  listOf,
+  members,
+  oneOf,
+  optional,
+  orNull,
+  wrongMember,
+} from './checks.ts'
+import { FORMAT_VERSION, MANIFEST_MAGIC } from './layout.ts'
+import { isName } from './names.ts'
 import type { Position } from './slots.ts'
 
 /**
@@ -25,14 +45,53 @@ export interface Manifest {
   readonly segments: readonly SegmentLine[]
   /** Sequences that were acknowledged and are given up by name: `from` to `to`, both included. */
   readonly lost: readonly SequenceRange[]
-  /** Reserved: key definitions, anchors, consumers' cursors, identity of a run. */
+  /** Reserved: key definitions. */
   readonly keys: Readonly<Record<string, unknown>>
-  readonly anchors: readonly unknown[]
-  readonly cursors: Readonly<Record<string, unknown>>
-  readonly run: Readonly<Record<string, unknown>> | null
+  /** By sequence. */
+  readonly anchors: readonly Anchor[]
+  /** By name of the consumer. */
+  readonly cursors: Readonly<Record<string, CursorState>>
+  /** Null in a stream. */
+  readonly run: RunIdentity | null
 }
 
 export type RunStatus = 'running' | 'ended' | 'crashed-recovered' | 'quarantined'
+
+/** "The state as of this record is stored there, with this hash." */
+export interface Anchor {
+  readonly sequence: number
+  /** Where the state is stored, in words of the caller: a path, a key, an address. */
+  readonly ref: string
+  /** Of what is stored, in words of the caller: SHA-256 in hex, say. */
+  readonly hash: string
+  /** When it was set: nanoseconds since 1970, decimal digits. */
+  readonly at: string
+}
+
+/** How far a named consumer has come. */
+export interface CursorState {
+  /** Last record that it has handled; 0 when none. */
+  readonly sequence: number
+  /** When that was saved: nanoseconds since 1970, decimal digits. */
+  readonly at: string
+}
+
+/** Who a run is. */
+export interface RunIdentity {
+  readonly instance: string
+  readonly run: string
+  /** The run of the same instance that this one goes on from. */
+  readonly parent: string | null
+  /** Nanoseconds since 1970, decimal digits. */
+  readonly startedAt: string
+  /** Time of the last record, stamped when the run is sealed; null until then, and in a run without records. */
+  readonly endedAt: string | null
+  /** Which program wrote it, and with which configuration; in words of the caller. */
+  readonly build: string | null
+  readonly configurationHash: string | null
+  /** The caller's own JSON object. */
+  readonly fields: Readonly<Record<string, unknown>>
+}
 
 export interface LogOptions {
   readonly segmentBytes: number
@@ -138,37 +197,6 @@ function damaged(reason: string): ManifestFinding {
   return { found: 'damaged', reason }
 }
 
-type Check = (value: unknown) => boolean
-
-const isCount: Check = (value) =>
-  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= COUNT_READ_MAX
-const isPositive: Check = (value) => isCount(value) && value !== 0
-const isEpoch: Check = (value) => isCount(value) && (value as number) <= EPOCH_READ_MAX
-const isSegmentBytes: Check = (value) =>
-  isPositive(value) && (value as number) <= SEGMENT_BYTES_MAX && (value as number) % 8 === 0
-const isInt32: Check = (value) => typeof value === 'number' && (value | 0) === value
-const isObject: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
-const isHex =
-  (digits: number): Check =>
-  (value) =>
-    typeof value === 'string' && value.length === digits && /^[0-9a-f]*$/.test(value)
-/** A u64 in decimal. */
-const isNanoseconds: Check = (value) =>
-  typeof value === 'string' && /^\d{1,20}$/.test(value) && BigInt(value) < 1n << 64n
-const isText: Check = (value) => typeof value === 'string'
-const oneOf =
-  (...values: readonly unknown[]): Check =>
-  (value) =>
-    values.includes(value)
-const members =
-  (checks: Readonly<Record<string, Check>>): Check =>
-  (value) =>
-    isObject(value) && wrongMember(value as Record<string, unknown>, checks) === undefined
-const listOf =
-  (check: Check): Check =>
-  (value) =>
-    Array.isArray(value) && value.every(check)
-
 const isPosition = members({
   ordinal: isCount,
   offset: isCount,
@@ -181,11 +209,6 @@ const isOpenLine = members({
   salt: isInt32,
   segmentBytes: isSegmentBytes,
 })
-
-const optional =
-  (check: Check): Check =>
-  (value) =>
-    value === undefined || check(value)
 
 const isSealedLine = members({
   state: oneOf('sealed', 'archived'),
@@ -202,12 +225,34 @@ const isSealedLine = members({
   place: optional(isText),
 })
 
+const isAnchor = members({
+  sequence: isPositive,
+  ref: isFilled,
+  hash: isFilled,
+  at: isNanoseconds,
+})
+
+const isCursorState = members({ sequence: isCount, at: isNanoseconds })
+
+const isRunIdentity = members({
+  instance: isName,
+  run: isName,
+  parent: orNull(isName),
+  startedAt: isNanoseconds,
+  endedAt: orNull(isNanoseconds),
+  build: orNull(isText),
+  configurationHash: orNull(isText),
+  fields: isObject,
+})
+
+const isStatus = oneOf('running', 'ended', 'crashed-recovered', 'quarantined')
+
 const MEMBERS: Readonly<Record<string, Check>> = {
   generation: isPositive,
   logId: isHex(32),
   epoch: isEpoch,
   createdAt: isNanoseconds,
-  status: oneOf('running', 'ended', 'crashed-recovered', 'quarantined'),
+  status: isStatus,
   options: members({
     segmentBytes: isSegmentBytes,
     codec: isText,
@@ -215,25 +260,25 @@ const MEMBERS: Readonly<Record<string, Check>> = {
     chain: isText,
   }),
   highWatermark: isPosition,
-  clean: (value) => value === null || isPosition(value),
+  clean: orNull(isPosition),
   segments: (value) =>
-    listOf((line) => isOpenLine(line) || isSealedLine(line))(value) && ascends(value as SegmentLine[]),
+    listOf((line) => isOpenLine(line) || isSealedLine(line))(value) && ascends(value as SegmentLine[], 'ordinal'),
   lost: listOf(members({ from: isPositive, to: isPositive })),
   keys: isObject,
-  anchors: Array.isArray,
-  cursors: isObject,
-  run: (value) => value === null || isObject(value),
+  anchors: (value) => listOf(isAnchor)(value) && ascends(value as Anchor[], 'sequence'),
+  cursors: (value) =>
+    isObject(value) && Object.entries(value as object).every(([name, state]) => isName(name) && isCursorState(state)),
+  run: orNull(isRunIdentity),
 }
 
-/** Not without a gap: a manifest that was rebuilt after all were lost cannot list a segment that was lost with them. */
-function ascends(lines: readonly SegmentLine[]): boolean {
-  return lines.every((line, index) => index === 0 || line.ordinal > lines[index - 1]!.ordinal)
+/**
+ * Ordinals not without a gap: a manifest that was rebuilt after all were lost cannot list a segment that was lost with
+ * them.
+ */
+function ascends<N extends string>(list: readonly { readonly [name in N]: number }[], by: N): boolean {
+  return list.every((item, index) => index === 0 || item[by] > list[index - 1]![by])
 }
 
 function findWrongMember(value: unknown): string | undefined {
   return isObject(value) ? wrongMember(value as Record<string, unknown>, MEMBERS) : 'body'
-}
-
-function wrongMember(object: Record<string, unknown>, checks: Readonly<Record<string, Check>>): string | undefined {
-  return Object.keys(checks).find((name) => !checks[name]!(object[name]))
 }

@@ -54,3 +54,8 @@ export function parseName(name: string): LogFileName {
   }
   return { kind: 'foreign' }
 }
+
+/** A name that users give, to a stream, an instance, a run or a cursor: up to 128 characters that any file system takes. */
+export function isName(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?$/.test(value)
+}

@@ -101,7 +101,9 @@ describe('the tables of docs/format.md are those of the code', () => {
   })
 
   test('members of a manifest: each one that is listed is required, and no other', () => {
-    const { body } = JSON.parse(text('manifest')) as { body: Record<string, unknown> & { segments: object[] } }
+    const { body } = JSON.parse(text('manifest')) as {
+      body: Record<string, unknown> & { segments: object[]; anchors: object[]; run: object }
+    }
     const columns = ['member', 'type', 'meaning']
     const refused = (changed: object): boolean =>
       decodeManifest(encodeManifest(changed as Manifest)).found === 'damaged'
@@ -113,6 +115,10 @@ describe('the tables of docs/format.md are those of the code', () => {
     expect(open1).toEqual(table('Manifest', columns, 1).map((row) => row.member))
     const sealed1 = requiredOf(sealed, (part) => ({ ...body, segments: [part, open] }))
     expect(sealed1).toEqual(table('Manifest', columns, 2).map((row) => row.member))
+    const anchor1 = requiredOf(body.anchors[0]!, (part) => ({ ...body, anchors: [part] }))
+    expect(anchor1).toEqual(table('Manifest', columns, 3).map((row) => row.member))
+    const run1 = requiredOf(body.run, (run) => ({ ...body, run }))
+    expect(run1).toEqual(table('Manifest', columns, 4).map((row) => row.member))
   })
 })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { decodeManifest, encodeManifest, type Manifest } from '../../../segments/format/manifest.ts'
+import { decodeManifest, encodeManifest, type Manifest, type RunIdentity } from '../../../segments/format/manifest.ts'
 import { flipBit } from './bytes.ts'
 
 const SEALED = {
@@ -17,6 +17,18 @@ const SEALED = {
   lastTimestamp: '1700000000000000001',
 } as const
 const OPEN = { state: 'open', ordinal: 5, salt: 11, segmentBytes: 65_536 } as const
+const ANCHOR = { sequence: 15, ref: 'snapshots/15', hash: 'ab', at: '1700000000000000000' }
+const CURSOR = { sequence: 0, at: '1700000000000000000' }
+const RUN: RunIdentity = {
+  instance: 'desk-1',
+  run: '2023-11-14',
+  parent: null,
+  startedAt: '1700000000000000000',
+  endedAt: null,
+  build: null,
+  configurationHash: null,
+  fields: {},
+}
 const MANIFEST: Manifest = {
   generation: 3,
   logId: 'ab'.repeat(16),
@@ -57,7 +69,20 @@ test('a manifest comes back as it was written, and is JSON', () => {
         { ...SEALED, ordinal: 5, state: 'archived', place: '/é' },
       ],
     },
-    { run: { id: 'r' }, anchors: [{ sequence: 3 }], cursors: { a: 1 }, keys: { id: ['a', 'b'] } },
+    { keys: { id: ['a', 'b'] } },
+    { run: RUN },
+    {
+      run: {
+        ...RUN,
+        parent: 'x',
+        endedAt: '0',
+        build: 'ü',
+        configurationHash: '',
+        fields: { z: 1, a: [null, { '': 1e21 }] },
+      },
+    },
+    { anchors: [ANCHOR, { ...ANCHOR, sequence: 16, later: 'kept' }] },
+    { cursors: { billing: CURSOR, 'A.b_c-9': { ...CURSOR, sequence: 7 }, constructor: CURSOR } },
   ]
   for (const variant of variants) {
     const manifest = { ...MANIFEST, ...variant }
@@ -139,12 +164,45 @@ describe('with a check that matches, a member that is missing or out of range is
     clean: [undefined, false, 0, {}, { ...position, offset: -8 }],
     lost: [undefined, null, {}, [null], [{}], [{ from: 1 }], [{ from: 0, to: 1 }], [{ from: 1, to: 2 ** 53 }]],
     keys: objects,
-    anchors: [undefined, null, {}, 'x'],
-    cursors: objects,
-    run: [undefined, [], 'x', 1],
   }
-  const line = (good: object, bad: Record<string, readonly unknown[]>): unknown[] =>
+  const names = ['', '.', '..', 'a.', '.a', '-a', 'a/b', 'a b', 'ü', 'a\0', 'x'.repeat(129), 5, undefined]
+  const line = (good: object, bad: Record<string, readonly unknown[]>): object[][] =>
     Object.entries(bad).flatMap(([name, values]) => values.map((value) => [{ ...good, [name]: value }]))
+  const each = (good: object, bad: Record<string, readonly unknown[]>): object[] =>
+    line(good, bad).map(([item]) => item!)
+  cases.run = [
+    undefined,
+    [],
+    'x',
+    1,
+    {},
+    ...each(RUN, {
+      instance: [...names, null],
+      run: [...names, null],
+      parent: names,
+      startedAt: times,
+      endedAt: times.filter((bad) => bad !== null),
+      build: [5, undefined],
+      configurationHash: [5, undefined],
+      fields: objects,
+    }),
+  ]
+  cases.anchors = [
+    undefined,
+    null,
+    {},
+    'x',
+    [null],
+    [ANCHOR, ANCHOR],
+    [ANCHOR, { ...ANCHOR, sequence: 14 }],
+    ...line(ANCHOR, { sequence: positive, ref: ['', ...texts], hash: ['', ...texts], at: times }),
+  ]
+  cases.cursors = [
+    ...objects,
+    ...names.filter((bad) => typeof bad === 'string').map((name) => ({ [name]: CURSOR })),
+    ...[null, 5, {}, []].map((state) => ({ billing: state })),
+    ...each(CURSOR, { sequence: numbers, at: times }).map((state) => ({ billing: state })),
+  ]
   cases.segments = [
     undefined,
     null,
