@@ -29,31 +29,37 @@ export class SegmentScanner {
   private readonly handle: Handle
   private readonly end: number
   private readonly key: SegmentKey
+  private readonly from: number
   private readonly stretches: Stretch[] = []
   private readonly holes: Hole[] = []
   private readonly offsets = new OffsetList()
-  private claimedEnd = FRAMES_START
+  private claimedEnd: number
   private digest = DIGEST_START
   private base: bigint
   private last: bigint
   private definitions: Uint8Array[] = []
   private unknownAt: number | undefined
 
-  /** `end`: where to stop, at most the length of the file. */
-  constructor(handle: Handle, end: number, key: SegmentKey) {
+  /**
+   * `end`: where to stop, at most the length of the file. `from`: where to begin, the place of the record that `key` calls
+   * the first; offsets then count from it.
+   */
+  constructor(handle: Handle, end: number, key: SegmentKey, from: number = FRAMES_START) {
     this.handle = handle
     this.end = end
-    this.window = new Window(windowBytes(end))
+    this.window = new Window(windowBytes(end - from))
     this.key = key
+    this.from = from
+    this.claimedEnd = from
     this.base = key.baseTimestamp ?? 0n
     this.last = this.base
   }
 
   *run(beyond: Beyond): Steps<Scan> {
-    let at = yield* this.walk(FRAMES_START, this.key.firstSequence)
-    // The first stretch always starts where frames start: one behind a hole is never taken for it.
+    let at = yield* this.walk(this.from, this.key.firstSequence)
+    // The first stretch always starts where the walk does: one behind a hole is never taken for it.
     if (this.stretches.length === 0) {
-      this.stretches.push(emptyStretch(FRAMES_START, this.key.firstSequence, this.base))
+      this.stretches.push(emptyStretch(this.from, this.key.firstSequence, this.base))
     }
     while (at < this.end) {
       const finding = this.stopped

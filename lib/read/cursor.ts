@@ -30,7 +30,7 @@ export class Cursor<T> {
   private readonly view: LogView
   private readonly maps: SegmentMaps<T>
   private readonly codec: Codec<T>
-  private readonly range: CursorRange
+  private range: CursorRange
   private readonly stride: 1 | -1
   private readonly decoder = new FrameDecoder()
   private readonly window: Window
@@ -77,7 +77,8 @@ export class Cursor<T> {
       this.at = at + decoder.length
       this.need = FRAME.size
       if (decoder.kind === KIND.record) return this.take(at)
-      if (decoder.kind === KIND.dictionary && this.map === undefined) this.define()
+      // Where the map knew it already it is defined once more, which changes nothing.
+      if (decoder.kind === KIND.dictionary) this.define()
     }
   }
 
@@ -85,7 +86,7 @@ export class Cursor<T> {
   *fill(): Steps<void> {
     const { ref, sequence } = this
     if (ref === undefined || sequence < ref.firstSequence || sequence > ref.lastSequence) {
-      yield* this.enter(this.view.segmentOf(sequence))
+      yield* this.goTo(yield* this.view.segmentOf(sequence))
     }
     const { window, at, need } = this
     if (window.holds(at, need)) return
@@ -101,7 +102,7 @@ export class Cursor<T> {
     if (!window.holds(at, need)) throw damaged(this.ref!, at, sequence, 'short')
   }
 
-  /** Closes what is open; the cursor cannot go on after that. */
+  /** Closes what is open. A cursor that is asked again looks its segment up anew. */
   *close(): Steps<void> {
     const { handle } = this
     this.handle = undefined
@@ -113,6 +114,18 @@ export class Cursor<T> {
       // The handle is gone either way, and a file that was only read has nothing to lose.
       if (!(error instanceof Error)) throw error
     }
+  }
+
+  /** Goes on with a later end: who follows a log comes back for what was appended since. */
+  extend(to: number): void {
+    this.range = { ...this.range, to }
+  }
+
+  private *goTo(ref: SegmentRef): Steps<void> {
+    const { ref: last, stride } = this
+    // The same file, of which more may be read by now: the next record follows the last one.
+    if (last?.ordinal === ref.ordinal && last.salt === ref.salt && stride === 1) this.ref = ref
+    else yield* this.enter(ref)
   }
 
   private *enter(ref: SegmentRef): Steps<void> {

@@ -1,10 +1,15 @@
+import type { Steps } from '../../segments/env/steps.ts'
 import type { ManifestStore } from '../../segments/manifest-store.ts'
 import { SeglogError } from '../../segments/errors.ts'
 import type { SealedLine, SegmentLine } from '../../segments/format/manifest.ts'
 import { segmentName } from '../../segments/format/names.ts'
 import type { OffsetList, Segment } from '../../segments/segment.ts'
 
-/** A segment as a reader sees it. */
+/**
+ * A segment as a reader sees it. Two of them are of the same file if and only if `ordinal` and `salt` are equal: a
+ * recovery by another process may put a copy under the same name, with a salt of its own. What is known of one file
+ * (handles, blocks, places) is never used for the other.
+ */
 export interface SegmentRef {
   readonly ordinal: number
   readonly path: string
@@ -21,12 +26,12 @@ export interface SegmentRef {
 
 /** What readers must know of a log, wherever they get it from. */
 export interface LogView {
-  /** Last record that may be read. */
+  /** Last record that may be read, as far as is known. */
   readonly highWatermark: number
-  /** First record of the log that is not archived. */
+  /** First record of the log that is not archived, as far as is known. */
   readonly firstSequence: number
-  /** The segment that holds this record; throws GAP or ARCHIVED where none does. */
-  segmentOf(sequence: number): SegmentRef
+  /** The segment that holds this record, which is at most `highWatermark`; throws GAP or ARCHIVED where none does. */
+  segmentOf(sequence: number): Steps<SegmentRef>
 }
 
 /** The view of the process that writes. */
@@ -60,7 +65,7 @@ export class WriterView implements LogView {
     return Math.min(first, this.openSegments()[0]!.firstSequence)
   }
 
-  segmentOf(sequence: number): SegmentRef {
+  *segmentOf(sequence: number): Steps<SegmentRef> {
     for (const segment of this.openSegments()) {
       if (segment.firstSequence <= sequence && sequence <= segment.lastSequence) return this.liveRef(segment)
     }
