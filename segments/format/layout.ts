@@ -36,6 +36,7 @@ export const FORMAT_VERSION = 0
 export const MAGIC_BYTES = 8
 export const SEGMENT_MAGIC = '\x89SEGLOG\n'
 export const SLOT_MAGIC = '\x89SEGDUR\n'
+export const SIDECAR_MAGIC = '\x89SEGIDX\n'
 
 /** Starts every binary structure, in every version: so a damaged version is told from a newer one. */
 export const PREFIX = layout([
@@ -146,6 +147,56 @@ export const SLOT = layout([
 export const SLOT_STRIDE = 4096
 export const SLOT_COUNT = 2
 export const SLOTS_FILE_BYTES = SLOT_STRIDE * SLOT_COUNT
+
+/** A sidecar consists of these, so that any part of it can be read and checked by itself. */
+export const SIDECAR_PAGE = layout([
+  { name: 'content', type: 'bytes', size: 4092 },
+  { name: 'crc', type: 'u32', size: 4 },
+])
+
+export const FINGERPRINT_BYTES = 16
+/** Field for the name of a kind of keys; the name itself is shorter. */
+export const KIND_NAME_BYTES = 64
+
+/** What the footer says of one section. */
+export const SIDECAR_SECTION = layout([
+  { name: 'type', type: 'u32', size: 4 },
+  { name: 'firstPage', type: 'u32', size: 4 },
+  { name: 'pageCount', type: 'u32', size: 4 },
+  { name: 'count', type: 'u32', size: 4 },
+  { name: 'fingerprint', type: 'bytes', size: FINGERPRINT_BYTES },
+  { name: 'name', type: 'bytes', size: KIND_NAME_BYTES },
+])
+export const SIDECAR_SECTIONS_MAX = 32
+
+/** The last page of a sidecar. */
+export const SIDECAR_FOOTER = layout([
+  ...PREFIX.fields,
+  { name: 'logId', type: 'bytes', size: LOG_ID_BYTES },
+  { name: 'ordinal', type: 'u64', size: 8 },
+  { name: 'firstSequence', type: 'u64', size: 8 },
+  { name: 'lastSequence', type: 'u64', size: 8 },
+  { name: 'dataBytes', type: 'u64', size: 8 },
+  { name: 'salt', type: 'u32', size: 4 },
+  { name: 'digest', type: 'u32', size: 4 },
+  { name: 'baseTimestamp', type: 'u64', size: 8 },
+  { name: 'lastTimestamp', type: 'u64', size: 8 },
+  { name: 'head', type: 'bytes', size: CHAIN_HEAD_BYTES },
+  { name: 'sectionCount', type: 'u32', size: 4 },
+  { name: 'reserved1', type: 'u32', size: 4 },
+  { name: 'sections', type: 'bytes', size: SIDECAR_SECTION.size * SIDECAR_SECTIONS_MAX },
+  { name: 'reserved2', type: 'bytes', size: 892 },
+  { name: 'crc', type: 'u32', size: 4 },
+])
+
+/** Types of sections; a reader passes over those that it does not know. */
+export const SECTION = Object.freeze({ offsets: 1, definitions: 2, keys: 3 })
+/** Bytes of one item of a section; items never lie across two pages, except in the stream of definitions. */
+export const SECTION_ITEM_BYTES = Object.freeze({ offsets: 4, definitions: 1, keys: 8 })
+/** Before each definition stands its length. */
+export const DEFINITION_LENGTH_BYTES = 4
+/** Where the index of the record stands in a pair of a key table, behind the hash. */
+export const PAIR_INDEX_AT = 4
 
 /** A manifest is one JSON object whose first bytes have a fixed length, so that its CRC covers the body to the letter. */
 export const MANIFEST_MAGIC = 'seglog-manifest'

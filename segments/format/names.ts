@@ -21,7 +21,7 @@ export const sidecarName = (ordinal: number): string => `segment-${numbered(ordi
 export const manifestName = (generation: number): string => `manifest-${numbered(generation)}.json`
 export const lockName = (number: number): string => `lock-${numbered(number)}`
 export const socketName = (number: number): string => `lock-${numbered(number)}.sock`
-export type Purpose = 'segment' | 'manifest' | 'durable' | 'copy' | 'lock'
+export type Purpose = 'segment' | 'sidecar' | 'manifest' | 'durable' | 'copy' | 'lock'
 
 /** A file under construction: its purpose, and 16 to 32 hex digits; of no meaning until it is renamed, so any opening for writing may remove it. */
 export const temporaryName = (purpose: Purpose, nonce: string): string => `tmp-${purpose}-${nonce}`
@@ -38,7 +38,7 @@ const PATTERNS = [
 ] as const
 
 /** Nothing shorter or otherwise named is ours to remove. */
-const TEMPORARY = /^tmp-(?:segment|manifest|durable|copy|lock)-[0-9a-f]{16,32}$/
+const TEMPORARY = /^tmp-(?:segment|sidecar|manifest|durable|copy|lock)-[0-9a-f]{16,32}$/
 
 export function parseName(name: string): LogFileName {
   if (name === SLOTS_NAME) return { kind: 'slots' }

@@ -1,6 +1,7 @@
 /** What the tests of this room share: damage to bytes, and a plain writer of frames that makes no choice of its own. */
 import { crc32 } from 'node:zlib'
 import { Block } from '../../../segments/format/frame.ts'
+import { OffsetList } from '../../../segments/segment.ts'
 
 /** A copy of `bytes` with one bit turned over. */
 export function flipBit(bytes: Buffer, bit: number): Buffer {
@@ -59,4 +60,10 @@ export function blockWith(bytes: Uint8Array, at = 0): Block {
   block.bytes.fill(0xee)
   block.bytes.set(bytes, at)
   return block
+}
+
+export function offsetsOf(units: readonly number[]): OffsetList {
+  const offsets = new OffsetList()
+  for (const each of units) offsets.push(each)
+  return offsets
 }

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { memoryEnvironment } from '../../../segments/env/memory.ts'
+import { runNow } from '../../../segments/env/steps.ts'
+import { readWhole } from '../../../segments/files.ts'
 import { addToDigest, DIGEST_START, frameSeed } from '../../../segments/format/checksum.ts'
 import { FrameDecoder, FrameEncoder, wholeSequence } from '../../../segments/format/frame.ts'
 import { decodeHeader, encodeHeader, type SegmentHeader } from '../../../segments/format/header.ts'
@@ -6,8 +9,10 @@ import * as layout from '../../../segments/format/layout.ts'
 import { decodeManifest, encodeManifest, type Manifest } from '../../../segments/format/manifest.ts'
 import { CUT_DIRECTORY, cutName, parseName } from '../../../segments/format/names.ts'
 import { encodePrefix, inspectPrefix } from '../../../segments/format/prefix.ts'
+import { decodeFooter, isSoundPage, itemsPerPage, type SidecarFooter } from '../../../segments/format/sidecar.ts'
 import { decodeSlot, encodeSlot, SLOT_OFFSETS, type Slot } from '../../../segments/format/slots.ts'
-import { blockWith } from './bytes.ts'
+import { writeSidecar } from '../../../segments/sidecar-writing.ts'
+import { blockWith, offsetsOf } from './bytes.ts'
 import { meaning, plainCbor, SPEC, table, text, vector, vectorNames } from './spec.ts'
 
 const FIELD_COLUMNS = ['offset', 'size', 'type', 'name', 'meaning']
@@ -20,6 +25,9 @@ describe('the tables of docs/format.md are those of the code', () => {
     ['Segment header', SEGMENT_HEADER],
     ['Frame', FRAME],
     ['Durable slots', SLOT],
+    ['Sidecar', layout.SIDECAR_PAGE],
+    ['Sidecar section', layout.SIDECAR_SECTION],
+    ['Sidecar footer', layout.SIDECAR_FOOTER],
   ] as const
 
   test.each(structures)('fields: %s', (heading, structure) => {
@@ -42,7 +50,7 @@ describe('the tables of docs/format.md are those of the code', () => {
 
   test('limits', () => {
     const rows = table('Limits', ['name', 'value', 'meaning'])
-    expect(rows.length).toBe(18)
+    expect(rows.length).toBe(21)
     const constants = layout as unknown as Record<string, unknown>
     for (const { name, value } of rows)
       expect({ name, value: Number(value) }).toEqual({ name, value: constants[name!] })
@@ -50,7 +58,7 @@ describe('the tables of docs/format.md are those of the code', () => {
 
   test('magics', () => {
     const rows = table('Limits', ['magic', 'bytes', 'starts'])
-    const magics = ['SEGMENT_MAGIC', 'SLOT_MAGIC', 'MANIFEST_MAGIC'] as const
+    const magics = ['SEGMENT_MAGIC', 'SLOT_MAGIC', 'SIDECAR_MAGIC', 'MANIFEST_MAGIC'] as const
     expect(rows.map((row) => [row.magic, Buffer.from(row.bytes!.replace(/ /g, ''), 'hex').toString('latin1')])).toEqual(
       magics.map((name) => [name, layout[name]]),
     )
@@ -71,6 +79,17 @@ describe('the tables of docs/format.md are those of the code', () => {
   test('kinds', () => {
     const rows = table('Frame', ['kind', 'name', 'meaning'])
     expect(Object.fromEntries(rows.map(({ kind, name }) => [name, Number(kind)]))).toEqual(KIND)
+  })
+
+  test('types of sections', () => {
+    const rows = table('Sidecar', ['type', 'name', 'item', 'count', 'items'])
+    const column = (which: string): unknown[] => rows.map((row) => [row.name, Number(row[which])])
+    expect(column('type')).toEqual(Object.entries(layout.SECTION))
+    expect(column('item')).toEqual(Object.entries(layout.SECTION_ITEM_BYTES))
+    for (const { type, items } of rows) {
+      const told = /([\d,]+)( of them)? in a page$/.exec(items!)!
+      expect(Number(told[1]!.replace(',', ''))).toBe(itemsPerPage(Number(type)))
+    }
   })
 
   test('names of files', () => {
@@ -191,7 +210,8 @@ function writeFrame(means: FrameMeaning): Buffer {
 
 describe('the vectors of docs/format.md decode to what stands beside them, and back', () => {
   test('each vector has a test', () => {
-    const tested = ['prefix', 'segment-header', ...SMALL_FRAMES, 'zero-frame', 'frame-large', 'slot']
+    const sidecar = ['offsets', 'definitions', 'keys', 'footer'].map((part) => `sidecar-${part}`)
+    const tested = ['prefix', 'segment-header', ...SMALL_FRAMES, 'zero-frame', 'frame-large', 'slot', ...sidecar]
     expect(vectorNames('hex').sort()).toEqual(tested.sort())
     expect(vectorNames('json').sort()).toEqual([...tested, 'seed', 'digest'].sort())
     expect(vectorNames('text')).toEqual(['manifest'])
@@ -260,6 +280,39 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
     encodeSlot(bytes, slot)
     expect(bytes).toEqual(vector('slot'))
     expect(SPEC).toContain(`one slot at offset ${SLOT_OFFSETS.join(', one at ')}, the rest zeros`)
+  })
+
+  test('sidecar', () => {
+    const { page: last, crc: _, ...footer } = meaning<{ page: number; crc: string } & SidecarFooter>('sidecar-footer')
+    const times = { baseTimestamp: BigInt(footer.baseTimestamp), lastTimestamp: BigInt(footer.lastTimestamp) }
+    const identity = { ...footer, ...times }
+    const { offsets } = meaning<{ offsets: number[] }>('sidecar-offsets')
+    const definitions = meaning<{ definitions: string[] }>('sidecar-definitions').definitions
+    const { pairs } = meaning<{ pairs: [string, number][] }>('sidecar-keys')
+    const content = {
+      offsets: offsetsOf(offsets.map((offset) => offset / layout.UNIT)),
+      definitions: definitions.map((payload) => Buffer.from(payload, 'hex')),
+      keyTables: footer.sections
+        .filter(({ type }) => type === layout.SECTION.keys)
+        .map(({ name, fingerprint }) => ({
+          name,
+          fingerprint,
+          pairs: Uint32Array.from(pairs.flatMap(([hash, index]) => [Number(`0x${hash}`), index])),
+        })),
+    }
+    const pages = ['offsets', 'definitions', 'keys', 'footer'].map((part) => {
+      const { crc } = meaning<{ crc: string }>(`sidecar-${part}`)
+      const bytes = Buffer.concat([vector(`sidecar-${part}`)], layout.SIDECAR_PAGE.size)
+      bytes.writeUInt32LE(Number(`0x${crc}`), layout.SIDECAR_PAGE.at.crc)
+      return bytes
+    })
+    const env = memoryEnvironment()
+    env.call({ do: 'makeDirectory', path: '/log' })
+    runNow(env, writeSidecar(env, '/log', identity, content))
+    expect(runNow(env, readWhole('/log/segment-0000000007.idx', 2 ** 20))).toEqual(Buffer.concat(pages))
+    expect(decodeFooter(pages[last]!)).toEqual({ found: 'footer', footer: identity })
+    expect(pages.map((bytes, page) => isSoundPage(bytes, page, footer.salt))).toEqual([true, true, true, false])
+    expect(isSoundPage(pages[0]!, 1, footer.salt)).toBe(false)
   })
 
   test('manifest', () => {
