@@ -97,10 +97,10 @@ function* finishSealing(work: Work): Steps<void> {
 
 /** Keeps aside what is cut off the end, and files in which nothing is accepted. */
 function* keepRests(work: Work): Steps<void> {
-  const { tail, behind, decision, sequenceBefore } = work.plan
+  const { tail, behind, decision, accepted } = work.plan
   const { holes, stretches } = tail?.scan ?? { holes: [], stretches: [] }
   if (tail?.role === 'used') {
-    const start = decision.sequence > sequenceBefore ? decision.end : 0
+    const start = accepted ? decision.end : 0
     const restEnd = Math.max(stretches.at(-1)?.end ?? 0, holes.at(-1)?.end ?? 0)
     if (restEnd > start) {
       const zeroSectors = holes.some((hole) => hole.zeroSectors && hole.end > decision.end)

@@ -10,7 +10,7 @@ import type { Position } from '../segments/format/slots.ts'
 import { latestSlot, readSlots } from '../segments/slots-file.ts'
 import type { Finding, Inspection } from './evidence.ts'
 import { inspectSegments, isAllZero } from './inspect-segments.ts'
-import { rebuildManifest } from './rebuild.ts'
+import { rebuildManifest, withLifecycle } from './rebuild.ts'
 
 /** Manifests are small; a larger one is none. */
 const MANIFEST_BYTES_MAX = 64 * 1024 * 1024
@@ -60,7 +60,7 @@ export function* inspect(directory: string): Steps<Inspection> {
     directory,
     state: 'log',
     traces: [],
-    manifest,
+    manifest: from === 'newest' ? manifest : withLifecycle(manifest, segments),
     manifestFrom: from,
     generations: names.manifests,
     slot: current,

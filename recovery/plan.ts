@@ -2,13 +2,15 @@ import { DIGEST_START } from '../segments/format/checksum.ts'
 import { FRAMES_START } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
 import { NO_HEAD } from '../segments/sealing.ts'
-import { hasFrames } from '../segments/stretches.ts'
+import { type Scan, hasFrames } from '../segments/stretches.ts'
 import { type Decision, decide } from './decide.ts'
 import type { Finding, Inspection, SegmentEvidence } from './evidence.ts'
 
 /** What an inspected log is to become; nothing of it is done yet. */
 export interface RecoveryPlan {
   readonly decision: Decision
+  /** Whether any frame of the tail is accepted, be it a record or not. */
+  readonly accepted: boolean
   /** The segment that the decision is about: the last used one, or the one that is used next. */
   readonly tail: SegmentEvidence | undefined
   readonly tailOrdinal: number
@@ -78,6 +80,7 @@ export function planRecovery(inspection: Inspection, manifest: Manifest, sameBoo
   if (decision.verdict === 'damaged' || decision.verdict === 'corrupt') reportHoles(tail, decision, findings)
   return {
     decision,
+    accepted: isUsed && (decision.sequence > sequenceBefore || holdsWhole(tail.scan, decision)),
     tail,
     tailOrdinal,
     sequenceBefore,
@@ -86,6 +89,11 @@ export function planRecovery(inspection: Inspection, manifest: Manifest, sameBoo
     behind: segments.filter((segment) => segment.ordinal > tailOrdinal),
     findings,
   }
+}
+
+/** Whether a frame that ends a batch, which need not be a record, lies in what is accepted. */
+function holdsWhole(scan: Scan | undefined, decision: Decision): boolean {
+  return scan?.stretches.some((each) => each.wholeEnd > each.start && each.wholeEnd <= decision.end) ?? false
 }
 
 /** The next sequence. Those given up at the very end count as used: they were acknowledged, and are not given twice. */

@@ -3,11 +3,12 @@ import { SeglogError } from '../segments/errors.ts'
 import { readUpTo, withFileIfThere } from '../segments/files.ts'
 import { type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
 import { CHAIN, COMPRESSION, SEGMENT_HEADER } from '../segments/format/layout.ts'
+import { decodeLifecycle } from '../segments/format/lifecycle.ts'
 import type { Manifest } from '../segments/format/manifest.ts'
 import { segmentName } from '../segments/format/names.ts'
 import type { Slot } from '../segments/format/slots.ts'
 import { latestSlot } from '../segments/slots-file.ts'
-import type { Finding } from './evidence.ts'
+import type { Finding, SegmentEvidence } from './evidence.ts'
 
 /**
  * A manifest that says what the headers of the segments say, for a log whose manifests are all gone. It lists nothing:
@@ -59,6 +60,20 @@ export function* rebuildManifest(
     cursors: {},
     run: null,
   }
+}
+
+/**
+ * Where the newest manifest is lost: status and identity as the last lifecycle frame has them, for a run that was sealed
+ * has no way back. Records behind it mean that the sealing never was acknowledged and the log went on.
+ */
+export function withLifecycle(manifest: Manifest, segments: readonly SegmentEvidence[]): Manifest {
+  const scans = segments.flatMap(({ scan }) => scan ?? [])
+  const frame = scans.flatMap(({ lifecycles }) => lifecycles).at(-1)
+  const told = frame && decodeLifecycle(frame.payload)
+  if (frame === undefined || told === undefined) return manifest
+  const isLast = scans.every(({ stretches }) => (stretches.at(-1)?.lastSequence ?? 0) <= frame.sequenceBefore)
+  if (isLast) return { ...manifest, status: told.status, run: told.run }
+  return { ...manifest, run: told.run && { ...told.run, endedAt: null } }
 }
 
 /** The header of a segment that stands under its own name. */

@@ -41,8 +41,7 @@ export interface SettledTail {
 export function* settleTail(work: Work): Steps<SettledTail> {
   const { plan, inspection, manifest, directory } = work
   const { decision, tail } = plan
-  const accepted = decision.sequence > plan.sequenceBefore
-  if (tail?.role === 'used' && accepted) {
+  if (tail?.role === 'used' && plan.accepted) {
     if (decision.verdict === 'damaged' || decision.verdict === 'corrupt') return yield* sealDamaged(work, tail)
     return decision.copy ? yield* copyTail(work, tail) : stayInPlace(work, tail)
   }

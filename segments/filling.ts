@@ -138,6 +138,17 @@ export class Filling {
     return true
   }
 
+  /** Frames what stands between batches and is no record, a batch of its own, unless it does not fit. */
+  placeControl(kind: number, payload: Uint8Array): boolean {
+    const timeDelta = this.time.nextDelta(undefined)
+    const isWide = timeDelta >= TIME_DELTA_LIMIT || this.segment.end === FRAMES_START
+    const need = frameBytes(payload.length, isWide ? WIDE_BYTES : 0)
+    if (this.segment.end + need > this.segment.plan.segmentBytes) return false
+    const group = this.groupFor(need, 'any group', undefined)
+    this.frame(group, kind, TAG.batchEnd, timeDelta, undefined, payload)
+    return true
+  }
+
   mark(): FillingMark {
     const { group, segment } = this
     this.learned = []

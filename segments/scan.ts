@@ -6,7 +6,7 @@ import { FrameDecoder, type FrameFinding, wholeSequence } from './format/frame.t
 import { FRAME, FRAMES_START, KIND, NO_CLAIM, SEGMENT_BYTES_MAX, TAG, UNIT } from './format/layout.ts'
 import { isZero } from './format/prefix.ts'
 import { OffsetList } from './segment.ts'
-import { type Hole, type Scan, type Stretch, emptyStretch } from './stretches.ts'
+import { type Hole, type LifecycleFrame, type Scan, type Stretch, emptyStretch } from './stretches.ts'
 import { Window, windowBytes } from './window.ts'
 
 /** What must be known of a segment to check its frames. */
@@ -38,6 +38,7 @@ export class SegmentScanner {
   private base: bigint
   private last: bigint
   private definitions: Uint8Array[] = []
+  private readonly lifecycles: LifecycleFrame[] = []
   private unknownAt: number | undefined
 
   /**
@@ -88,6 +89,7 @@ export class SegmentScanner {
       baseTimestamp: this.base,
       definitions: this.definitions,
       offsets: this.offsets,
+      lifecycles: this.lifecycles,
       unknownAt: this.unknownAt,
     }
   }
@@ -146,17 +148,24 @@ export class SegmentScanner {
     if (decoder.kind === KIND.dictionary) {
       this.definitions.push(Uint8Array.from(decoder.source.subarray(decoder.payloadStart, decoder.payloadEnd)))
     }
-    if (decoder.kind !== KIND.record) return
-    stretch.lastSeen += 1
-    const index = stretch.lastSeen - this.key.firstSequence
-    while (this.offsets.length < index) this.offsets.push(0)
-    this.offsets.push(at / UNIT)
+    if (decoder.kind === KIND.lifecycle) {
+      const payload = Uint8Array.from(decoder.source.subarray(decoder.payloadStart, decoder.payloadEnd))
+      this.lifecycles.push({ payload, sequenceBefore: stretch.lastSeen })
+    }
+    if (decoder.kind === KIND.record) this.takeRecord(stretch, at)
     if ((decoder.tag & TAG.batchEnd) === 0) return
     stretch.wholeEnd = stretch.end
     stretch.lastSequence = stretch.lastSeen
     stretch.digest = this.digest
     stretch.lastTimestamp = this.last
     stretch.definitions = this.definitions.length
+  }
+
+  private takeRecord(stretch: Stretch, at: number): void {
+    stretch.lastSeen += 1
+    const index = stretch.lastSeen - this.key.firstSequence
+    while (this.offsets.length < index) this.offsets.push(0)
+    this.offsets.push(at / UNIT)
   }
 
   /** The next place at or after `at` where a valid frame stands. Each multiple of `UNIT` is tried. */

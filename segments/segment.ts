@@ -1,5 +1,6 @@
 import type { Handle } from './env/environment.ts'
 import type { Predecessor } from './format/header.ts'
+import { FRAMES_START } from './format/layout.ts'
 
 /** What is decided about a segment before its file exists. */
 export interface SegmentPlan {
@@ -57,9 +58,9 @@ export class Segment {
     this.lastSequence = firstSequence - 1
   }
 
-  /** Whether it holds a record, on disk or in memory. */
+  /** Whether it holds a frame, on disk or in memory. */
   get isUsed(): boolean {
-    return this.lastSequence >= this.firstSequence
+    return this.end > FRAMES_START
   }
 }
 

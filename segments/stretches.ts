@@ -29,6 +29,13 @@ export interface Hole {
   readonly zeroSectors: boolean
 }
 
+/** A frame that says what became of a run. */
+export interface LifecycleFrame {
+  readonly payload: Uint8Array
+  /** Last record before it. */
+  readonly sequenceBefore: number
+}
+
 export interface Scan {
   /** The first starts where frames start, and may be empty. */
   readonly stretches: readonly Stretch[]
@@ -40,6 +47,8 @@ export interface Scan {
   readonly definitions: readonly Uint8Array[]
   /** Places of records in units, by sequence from the first on; 0 where a record is lost. */
   readonly offsets: OffsetList
+  /** Lifecycle frames, in order. */
+  readonly lifecycles: readonly LifecycleFrame[]
   /** Offset of a valid frame that this version must not skip. */
   readonly unknownAt: number | undefined
 }

@@ -1,7 +1,7 @@
 import { Committer } from './committer.ts'
 import type { Environment } from './env/environment.ts'
 import { runLater } from './env/steps.ts'
-import { SeglogError, failedError, wrapSystemError } from './errors.ts'
+import { SeglogError, assert, failedError, wrapSystemError } from './errors.ts'
 import { type Filling, type FillingContext, segmentBytesFor } from './filling.ts'
 import { SEQUENCE_MAX, TAG } from './format/layout.ts'
 import { BufferPool, Deferred, GROUP_BYTES, type Group } from './group.ts'
@@ -130,6 +130,22 @@ export class Writer {
       this.placeInNext(values, bytes, options)
     }
     return this.appended(options.durability)
+  }
+
+  /** Writes a frame that is no record and stands between batches; resolves when it is durable. */
+  control(kind: number, payload: Uint8Array): Promise<void> {
+    this.mayAppend()
+    if (!this.rolling.filling.placeControl(kind, payload)) {
+      const next = this.rolling.startNext(segmentBytesFor(payload.length))
+      const isPlaced = next.placeControl(kind, payload)
+      assert(isPlaced, 'a segment is made as long as what it is made for')
+      this.rolling.roll(next)
+    }
+    const group = this.rolling.filling.group!
+    group.askSync()
+    group.durable ??= new Deferred()
+    this.committer.schedule()
+    return group.durable.promise
   }
 
   /** Lets the next record start a new segment; nothing happens where the active one is unused. */

@@ -234,7 +234,8 @@ const isAnchor = members({
 
 const isCursorState = members({ sequence: isCount, at: isNanoseconds })
 
-const isRunIdentity = members({
+/** Also the identity in a lifecycle frame. */
+export const isRunIdentity = members({
   instance: isName,
   run: isName,
   parent: orNull(isName),
@@ -245,7 +246,7 @@ const isRunIdentity = members({
   fields: isObject,
 })
 
-const isStatus = oneOf('running', 'ended', 'crashed-recovered', 'quarantined')
+export const isStatus = oneOf('running', 'ended', 'crashed-recovered', 'quarantined')
 
 const MEMBERS: Readonly<Record<string, Check>> = {
   generation: isPositive,

@@ -6,6 +6,7 @@ import { addToDigest, DIGEST_START, frameSeed } from '../../../segments/format/c
 import { FrameDecoder, FrameEncoder, wholeSequence } from '../../../segments/format/frame.ts'
 import { decodeHeader, encodeHeader, type SegmentHeader } from '../../../segments/format/header.ts'
 import * as layout from '../../../segments/format/layout.ts'
+import { decodeLifecycle, encodeLifecycle, type Lifecycle } from '../../../segments/format/lifecycle.ts'
 import { decodeManifest, encodeManifest, type Manifest } from '../../../segments/format/manifest.ts'
 import { CUT_DIRECTORY, cutName, parseName } from '../../../segments/format/names.ts'
 import { encodePrefix, inspectPrefix } from '../../../segments/format/prefix.ts'
@@ -211,7 +212,16 @@ function writeFrame(means: FrameMeaning): Buffer {
 describe('the vectors of docs/format.md decode to what stands beside them, and back', () => {
   test('each vector has a test', () => {
     const sidecar = ['offsets', 'definitions', 'keys', 'footer'].map((part) => `sidecar-${part}`)
-    const tested = ['prefix', 'segment-header', ...SMALL_FRAMES, 'zero-frame', 'frame-large', 'slot', ...sidecar]
+    const tested = [
+      'prefix',
+      'segment-header',
+      ...SMALL_FRAMES,
+      'zero-frame',
+      'frame-large',
+      'frame-lifecycle',
+      'slot',
+      ...sidecar,
+    ]
     expect(vectorNames('hex').sort()).toEqual(tested.sort())
     expect(vectorNames('json').sort()).toEqual([...tested, 'seed', 'digest'].sort())
     expect(vectorNames('text')).toEqual(['manifest'])
@@ -232,10 +242,16 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
     expect(encodeHeader(header)).toEqual(vector('segment-header'))
   })
 
-  test.each([...SMALL_FRAMES, 'frame-large'])('%s', (name) => {
+  test.each([...SMALL_FRAMES, 'frame-large', 'frame-lifecycle'])('%s', (name) => {
     const { bytes, means } = wholeFrame(name)
     expect(readFrame(new FrameDecoder(), bytes, 0, means.offset)).toEqual(means)
     expect(writeFrame(means)).toEqual(bytes)
+  })
+
+  test('what a lifecycle frame says', () => {
+    const { payload, value } = meaning<FrameMeaning & { value: Lifecycle }>('frame-lifecycle')
+    expect(decodeLifecycle(Buffer.from(payload, 'hex'))).toEqual(value)
+    expect(encodeLifecycle(value).toString('hex')).toBe(payload)
   })
 
   test('the header, the frames and zeros are a segment', () => {
