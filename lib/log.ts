@@ -64,7 +64,7 @@ export class Log<T> {
     this.writing = new Writing(writer, options.durability)
     const durable = (): number => writer.committer.position.sequence
     const view = new WriterView(directory, manifests, () => writer.openSegments, durable)
-    this.reading = new Reading(env, view, options.codec, options.segmentBytes)
+    this.reading = new Reading(env, view, options.codec, options)
     this.startSyncTimer()
   }
 
@@ -196,7 +196,7 @@ export class Log<T> {
     try {
       await this.writer.close()
     } finally {
-      this.release()
+      await this.reading.close().finally(() => this.release())
     }
   }
 

@@ -22,6 +22,10 @@ export interface OpenOptions<T> {
   readonly durability?: Durability
   /** At a weaker level, syncs what was written at least this often, in milliseconds. Default: never by itself. */
   readonly syncIntervalMs?: number
+  /** Memory for blocks of files that `get` has read. Default 32 MiB; 0 to read the file each time. */
+  readonly blockCacheBytes?: number
+  /** Files of segments that `get` keeps open. Default 64; 0 to open the file each time. */
+  readonly openFilesMax?: number
   /** Whether an opening goes on without acknowledged records that are lost. Default `refuse`. */
   readonly onDamage?: 'refuse' | 'accept-loss'
 }
@@ -35,6 +39,8 @@ export interface ResolvedOptions<T> {
   readonly queueHardBytes: number
   readonly durability: Durability
   readonly syncIntervalMs: number | undefined
+  readonly blockCacheBytes: number
+  readonly openFilesMax: number
   readonly onDamage: 'refuse' | 'accept-loss'
 }
 
@@ -48,6 +54,8 @@ export const LIMITS = Object.freeze({
   queueSoftBytes: { default: 8 * MIB, min: 64 * KIB, max: 1024 * MIB },
   queueHardBytes: { default: 64 * MIB, min: 64 * KIB, max: 4096 * MIB },
   syncIntervalMs: { default: undefined, min: 1, max: 86_400_000 },
+  blockCacheBytes: { default: 32 * MIB, min: 0, max: 1024 * MIB },
+  openFilesMax: { default: 64, min: 0, max: 65_536 },
 })
 
 /** Space of a segment that no payload can have: its header and that of a frame, with room for a whole timestamp. */
@@ -74,6 +82,8 @@ export function resolveOptions<T>(options: OpenOptions<T>, segmentBytesMin: numb
     queueHardBytes,
     durability: durabilityOf(options.durability) ?? 'synced',
     syncIntervalMs: whole('syncIntervalMs', options.syncIntervalMs),
+    blockCacheBytes: whole('blockCacheBytes', options.blockCacheBytes) ?? LIMITS.blockCacheBytes.default,
+    openFilesMax: whole('openFilesMax', options.openFilesMax) ?? LIMITS.openFilesMax.default,
     onDamage: oneOf('onDamage', options.onDamage, ['refuse', 'accept-loss']) ?? 'refuse',
   })
 }

@@ -1,12 +1,13 @@
 import type { Handle } from '../../segments/env/environment.ts'
 import { type Steps, step } from '../../segments/env/steps.ts'
-import { SeglogError, hasCode } from '../../segments/errors.ts'
-import { FrameDecoder, type FrameFinding, wholeSequence } from '../../segments/format/frame.ts'
+import { hasCode } from '../../segments/errors.ts'
+import { FrameDecoder, wholeSequence } from '../../segments/format/frame.ts'
 import { FRAME, FRAMES_START, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
 import { Window } from '../../segments/window.ts'
 import type { Codec } from '../codecs/codec.ts'
 import { type EntrySource, type Page, StoredEntry } from './entry.ts'
-import type { SegmentMap, SegmentMaps } from './segment-maps.ts'
+import type { KnownSegment, KnownSegments } from './known-segment.ts'
+import { damaged, misplaced, missingFile } from './read-errors.ts'
 import type { LogView, SegmentRef } from './view.ts'
 
 /** A range of records to walk, both ends included and within the log. */
@@ -19,16 +20,13 @@ export interface CursorRange {
   readonly bytesMax: number
 }
 
-/** Bytes read at once for a single record; a walk takes whole windows. */
-export const SINGLE_READ_BYTES = 8 * 1024
-
 /**
  * Walks over records without touching a file: `next` gives an entry, or `fill` when bytes are missing; then `fill` is
  * driven, now or later, and `next` is asked again. Every frame is checked, and so is that record n stands in place n.
  */
 export class Cursor<T> {
   private readonly view: LogView
-  private readonly maps: SegmentMaps<T>
+  private readonly segments: KnownSegments<T>
   private readonly codec: Codec<T>
   private range: CursorRange
   private readonly stride: 1 | -1
@@ -42,13 +40,13 @@ export class Cursor<T> {
   private handle: Handle | undefined
   private source: EntrySource<T> | undefined
   /** Given where places are looked up; else frames are followed one by one from the first of the segment on. */
-  private map: SegmentMap<T> | undefined
+  private known: KnownSegment<T> | undefined
   private at = 0
   private need: number = FRAME.size
 
-  constructor(view: LogView, maps: SegmentMaps<T>, codec: Codec<T>, range: CursorRange, readBytes: number) {
+  constructor(view: LogView, segments: KnownSegments<T>, codec: Codec<T>, range: CursorRange, readBytes: number) {
     this.view = view
-    this.maps = maps
+    this.segments = segments
     this.codec = codec
     this.range = range
     this.stride = range.direction === 'forward' ? 1 : -1
@@ -77,7 +75,7 @@ export class Cursor<T> {
       this.at = at + decoder.length
       this.need = FRAME.size
       if (decoder.kind === KIND.record) return this.take(at)
-      // Where the map knew it already it is defined once more, which changes nothing.
+      // Where it was known already it is defined once more, which changes nothing.
       if (decoder.kind === KIND.dictionary) this.define()
     }
   }
@@ -135,13 +133,13 @@ export class Cursor<T> {
     this.window.clear()
     this.need = FRAME.size
     const fromStart = this.stride === 1 && this.sequence === ref.firstSequence
-    this.map = fromStart ? undefined : yield* this.maps.get(ref)
-    this.source = this.map ?? { path: ref.path, baseTimestamp: ref.baseTimestamp, decoder: this.codec.decoder() }
+    this.known = fromStart ? undefined : yield* this.segments.get(ref, this.sequence)
+    this.source = this.known ?? { path: ref.path, baseTimestamp: ref.baseTimestamp, decoder: this.codec.decoder() }
     this.at = fromStart ? FRAMES_START : this.placeOf(this.sequence)
   }
 
   private placeOf(sequence: number): number {
-    const units = this.map!.unitsOf(sequence)
+    const units = this.known!.unitsOf(sequence)
     if (units === 0) throw damaged(this.ref!, undefined, sequence, 'invalid')
     return units * UNIT
   }
@@ -178,7 +176,7 @@ export class Cursor<T> {
   /** In reverse a place that is not known is an error of the next step, not of this one. */
   private placeBefore(): number {
     if (this.sequence < this.range.from) return this.at
-    const units = this.map!.unitsOf(this.sequence)
+    const units = this.known!.unitsOf(this.sequence)
     return units === 0 ? this.ref!.end : units * UNIT
   }
 }
@@ -188,27 +186,6 @@ function* openToRead(ref: SegmentRef, sequence: number): Steps<Handle> {
     return yield* step({ do: 'open', path: ref.path, access: 'read' })
   } catch (error) {
     if (!['ENOENT', 'ELOOP', 'EINVAL'].some((code) => hasCode(error, code))) throw error
-    const message = `the segment of records ${ref.firstSequence} to ${ref.lastSequence} is missing`
-    throw new SeglogError('GAP', message, { file: ref.path, sequence, cause: error })
+    throw missingFile(ref, sequence, error)
   }
-}
-
-function damaged(ref: SegmentRef, offset: number | undefined, sequence: number, finding: FrameFinding): SeglogError {
-  if (finding === 'unknown') {
-    const message = `record ${sequence} was written by a newer version of seglog. Read it with that version.`
-    return new SeglogError('UNSUPPORTED_FORMAT', message, { file: ref.path, sequence, ...(offset ? { offset } : {}) })
-  }
-  const message = `record ${sequence} is damaged. "seglog verify" lists all damage, "seglog salvage" exports what is sound.`
-  return new SeglogError('CORRUPT', message, {
-    file: ref.path,
-    sequence,
-    ...(offset === undefined ? {} : { offset }),
-    expected: 'a valid frame',
-    found: finding,
-  })
-}
-
-function misplaced(ref: SegmentRef, offset: number, sequence: number, found: number): SeglogError {
-  const message = `record ${found} stands where record ${sequence} should be`
-  return new SeglogError('CORRUPT', message, { file: ref.path, offset, sequence, expected: sequence, found })
 }

@@ -1,5 +1,6 @@
 import { SeglogError } from '../../segments/errors.ts'
-import type { Block } from '../../segments/format/frame.ts'
+import { Block } from '../../segments/format/frame.ts'
+import { UNIT } from '../../segments/format/layout.ts'
 import type { Decoder } from '../codecs/codec.ts'
 
 /** A record as it is read. It never changes, and owns what it shows. */
@@ -81,5 +82,40 @@ export class StoredEntry<T> implements Entry<T> {
     this.page = undefined
     page.undecoded -= 1
     return this.decoded
+  }
+}
+
+const ROOM_BYTES = 16 * 1024
+/** From so many bytes on a copy by the system is faster than a loop over words, in spite of the view that it needs. */
+const COPY_FROM_BYTES = 512
+
+/**
+ * Where single entries keep their payloads: the block that they were found in may be read into at any time. Who takes the
+ * value of an entry before he asks for the next gets the same few bytes again and again, and nothing is allocated.
+ */
+export class EntryRoom {
+  page: Page = { block: new Block(ROOM_BYTES), undecoded: 0 }
+  private end = 0
+
+  /** Copies a payload; gives its place in `page`, which is of this copy until the next. */
+  copy(from: Block, start: number, end: number): number {
+    // Whole words are copied: a payload behind keys begins anywhere in one.
+    const skip = start % 4
+    const bytes = end - start + skip
+    if (this.page.undecoded === 0) this.end = 0
+    if (this.end + bytes > this.page.block.bytes.length || this.page.block.bytes.length > ROOM_BYTES) {
+      this.page = { block: new Block(Math.max(ROOM_BYTES, Math.ceil(bytes / UNIT) * UNIT)), undecoded: 0 }
+      this.end = 0
+    }
+    const at = this.end
+    this.end = at + Math.ceil(bytes / UNIT) * UNIT
+    const { block } = this.page
+    if (bytes < COPY_FROM_BYTES) {
+      const shift = (start - skip - at) / 4
+      const { words } = from
+      const own = block.words
+      for (let word = at / 4; word * 4 < at + bytes; word++) own[word] = words[word + shift]!
+    } else block.bytes.set(from.bytes.subarray(start - skip, end), at)
+    return at + skip
   }
 }

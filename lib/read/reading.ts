@@ -1,57 +1,80 @@
 import type { Environment } from '../../segments/env/environment.ts'
-import { runNow } from '../../segments/env/steps.ts'
+import { runLater, runNow } from '../../segments/env/steps.ts'
 import { invalid, wrapSystemError } from '../../segments/errors.ts'
 import { windowBytes } from '../../segments/window.ts'
 import type { Codec } from '../codecs/codec.ts'
-import { Cursor, type CursorRange, SINGLE_READ_BYTES } from './cursor.ts'
+import { BlockCache } from './block-cache.ts'
+import { Cursor } from './cursor.ts'
 import type { Entry } from './entry.ts'
+import { FilePool } from './file-pool.ts'
+import { KnownSegments } from './known-segment.ts'
+import { RandomReads } from './random-reads.ts'
 import { type ReadOptions, resolveRange } from './range.ts'
 import { CursorRecords, type Records } from './reader.ts'
-import { SegmentMaps } from './segment-maps.ts'
 import type { LogView } from './view.ts'
+
+/** How much memory and how many files reading may take. */
+export interface ReadLimits {
+  /** Segments are not longer, as far as is known; there is no use in reading more at once. */
+  readonly segmentBytes: number
+  readonly blockCacheBytes: number
+  readonly openFilesMax: number
+}
 
 /** The reading half of a log, the same for the process that writes and for one that only reads: it differs in its view. */
 export class Reading<T> {
   readonly view: LogView
   private readonly env: Environment
   private readonly codec: Codec<T>
-  private readonly segmentBytes: number
-  private readonly maps: SegmentMaps<T>
+  private readonly limits: ReadLimits
+  private readonly files: FilePool
+  private readonly segments: KnownSegments<T>
+  /** Made when it is first needed: many logs are only written, or only walked. */
+  private randomReads: RandomReads<T> | undefined
 
-  constructor(env: Environment, view: LogView, codec: Codec<T>, segmentBytes: number) {
+  constructor(env: Environment, view: LogView, codec: Codec<T>, limits: ReadLimits) {
     this.env = env
     this.view = view
     this.codec = codec
-    this.segmentBytes = segmentBytes
-    this.maps = new SegmentMaps(codec)
+    this.limits = limits
+    this.files = new FilePool(limits.openFilesMax)
+    this.segments = new KnownSegments(view, codec, this.files)
   }
 
   get(sequence: number): Entry<T> | undefined {
     if (!Number.isSafeInteger(sequence)) throw invalid('sequence', 'a whole number', sequence)
     if (sequence < 1 || sequence > this.view.highWatermark) return undefined
-    const range = resolveRange({ from: sequence, to: sequence }, this.view)
-    const cursor = this.cursor(range, SINGLE_READ_BYTES)
-    try {
-      for (;;) {
-        const found = cursor.next()
-        if (found === 'end') return undefined
-        if (found !== 'fill') return found
-        runNow(this.env, cursor.fill())
-      }
-    } catch (error) {
-      throw wrapSystemError(error, 'reading the log')
-    } finally {
-      runNow(this.env, cursor.close())
-    }
+    return this.random.peek(sequence) ?? this.fetch(sequence)
   }
 
   read(options: ReadOptions): Records<T> {
     resolveRange(options, this.view)
-    const readBytes = windowBytes(this.segmentBytes)
-    return new CursorRecords(this.env, () => this.cursor(resolveRange(options, this.view), readBytes))
+    const readBytes = windowBytes(this.limits.segmentBytes)
+    const { view, segments, codec } = this
+    return new CursorRecords(this.env, () => new Cursor(view, segments, codec, resolveRange(options, view), readBytes))
   }
 
-  private cursor(range: CursorRange, readBytes: number): Cursor<T> {
-    return new Cursor(this.view, this.maps, this.codec, range, readBytes)
+  /** Closes the files of random reads: those in use when their calls are back, and then it resolves. Walks go on. */
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      runLater(this.env, this.files.close(), (error) => {
+        if (error) reject(wrapSystemError(error, 'closing the log'))
+        else this.files.onceEmpty(resolve)
+      })
+    })
+  }
+
+  private get random(): RandomReads<T> {
+    const { files, limits } = this
+    const { blockCacheBytes } = limits
+    return (this.randomReads ??= new RandomReads(this.segments, files, new BlockCache(files, blockCacheBytes)))
+  }
+
+  private fetch(sequence: number): Entry<T> {
+    try {
+      return runNow(this.env, this.random.get(sequence))
+    } catch (error) {
+      throw wrapSystemError(error, 'reading the log')
+    }
   }
 }

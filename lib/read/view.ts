@@ -32,6 +32,8 @@ export interface LogView {
   readonly firstSequence: number
   /** The segment that holds this record, which is at most `highWatermark`; throws GAP or ARCHIVED where none does. */
   segmentOf(sequence: number): Steps<SegmentRef>
+  /** Another value whenever a segment may have moved, or is another: what was known of it must be asked for again. */
+  readonly layout: unknown
 }
 
 /** The view of the process that writes. */
@@ -63,6 +65,10 @@ export class WriterView implements LogView {
   get firstSequence(): number {
     const first = this.closedLines().find((line) => line.state === 'sealed')?.firstSequence ?? Infinity
     return Math.min(first, this.openSegments()[0]!.firstSequence)
+  }
+
+  get layout(): unknown {
+    return this.manifests.latest
   }
 
   *segmentOf(sequence: number): Steps<SegmentRef> {

@@ -141,7 +141,7 @@ describe('files of walks', () => {
   })
 
   test('B9 an error of the disk ends a walk once, typed, and closes its file', async () => {
-    const it = await subject(1)
+    const it = await subject(1, { openFilesMax: 0 })
     for (let n = 1; n <= 70; n++) await it.sim.drive(it.log.commit(record(n)))
     await it.sim.settle()
     const { log, env, sim } = it
