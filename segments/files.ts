@@ -138,16 +138,6 @@ export function* discard(path: string): Steps<void> {
   }
 }
 
-/** The whole of a file, refused above `bytesMax`; undefined when there is none. */
-export function* readWhole(path: string, bytesMax: number): Steps<Buffer | undefined> {
-  try {
-    return yield* withFile(path, 'read', (handle) => readAll(handle, path, bytesMax))
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined
-    throw error
-  }
-}
-
 /** All bytes of an open file, refused above `bytesMax`. */
 export function* readAll(handle: Handle, path: string, bytesMax: number): Steps<Buffer> {
   const size = yield* step({ do: 'size', handle })

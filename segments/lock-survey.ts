@@ -1,9 +1,9 @@
-import type { Call, Done, Environment, SocketProbe, SystemError } from './env/environment.ts'
+import type { Call, Done, Environment, Handle, SocketProbe, SystemError } from './env/environment.ts'
 import { type Steps, step } from './env/steps.ts'
 import { SeglogError, hasCode, wrapSystemError } from './errors.ts'
-import { readWhole } from './files.ts'
+import { withFile } from './files.ts'
 import { crc32 } from './format/checksum.ts'
-import { LOCK_BYTES_MAX, type LockOwner, decodeLock } from './format/lockfile.ts'
+import { LOCK_BYTES_MAX, type LockContent, type LockOwner, decodeLock } from './format/lockfile.ts'
 import { lockName, parseName, socketName } from './format/names.ts'
 import { type Life, judge } from './lock-proof.ts'
 
@@ -28,7 +28,15 @@ export interface Survey {
   readonly sockets: readonly number[]
 }
 
-export function* survey(env: Environment, directory: string): LockSteps<Survey> {
+/** What a process knows when it surveys once more, after it has linked its own file. */
+export interface Claimed {
+  /** The token in that file. */
+  readonly token: string
+  /** Locks that were found dead before. Dead they stay, so their files are read and nobody is asked again. */
+  readonly dead: readonly LockFinding[]
+}
+
+export function* survey(env: Environment, directory: string, claimed?: Claimed): LockSteps<Survey> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const names = (yield* step({ do: 'list', path: directory })).map((entry) => parseName(entry.name))
     const numbers = (kind: 'lock' | 'socket'): number[] =>
@@ -36,7 +44,7 @@ export function* survey(env: Environment, directory: string): LockSteps<Survey> 
     const locks: LockFinding[] = []
     const listed = numbers('lock')
     for (const number of listed) {
-      const finding = yield* examine(env, directory, number)
+      const finding = yield* examine(env, directory, number, claimed)
       if (!finding) break
       locks.push(finding)
     }
@@ -46,34 +54,79 @@ export function* survey(env: Environment, directory: string): LockSteps<Survey> 
 }
 
 /** Undefined when the file went, or became another, before the verdict was found. */
-function* examine(env: Environment, directory: string, number: number): LockSteps<LockFinding | undefined> {
+function* examine(
+  env: Environment,
+  directory: string,
+  number: number,
+  claimed: Claimed | undefined,
+): LockSteps<LockFinding | undefined> {
   const file = `${directory}/${lockName(number)}`
-  const bytes = yield* readLock(file)
-  if (bytes === undefined) return undefined
-  const content = typeof bytes === 'string' ? ({ found: 'damaged', reason: bytes } as const) : decodeLock(bytes)
-  const known = { number, file, owner: undefined, probe: undefined, life: 'unknown' } as const
+  const read = yield* readLock(file)
+  if (read === undefined) return undefined
+  const { content, fingerprint } = read
   if (content.found !== 'lock') {
-    const fingerprint = typeof bytes === 'string' ? bytes : `${number}:${crc32(bytes)}`
     const why = content.found === 'newer' ? 'is of a newer version of seglog' : `is damaged: ${content.reason}`
-    return { ...known, content: content.found, why, fingerprint }
+    const known = { number, file, owner: undefined, probe: undefined, life: 'unknown' } as const
+    return { ...known, content: content.found, why, fingerprint: `${number}:${fingerprint}` }
   }
+  const before = claimed?.dead.find((lock) => lock.fingerprint === fingerprint)
+  if (before) return before
   const { owner } = content
   const probe = owner.socket === null ? undefined : yield* probeSocket(directory, owner.socket)
   const verdict = judge({ owner, self: env.identity, probe, startTimeNow: env.startTimeOf(owner.pid) })
-  const again = yield* readLock(file)
-  if (again === undefined || !Buffer.from(again).equals(bytes as Buffer)) return undefined
-  return { ...known, content: 'sound', owner, probe, ...verdict, fingerprint: owner.token }
+  if (mustLookAgain(verdict.life, fingerprint, claimed)) {
+    const again = yield* readLock(file)
+    if (again?.fingerprint !== fingerprint) return undefined
+  }
+  return { number, file, content: 'sound', owner, probe, ...verdict, fingerprint }
 }
 
-/** The bytes; a reason when they cannot be those of a lock file; undefined when there is none. Other failures pass. */
-export function* readLock(file: string): Steps<Buffer | string | undefined> {
+/** Our own file has no owner who could have gone. Without a claim, a dead one leads to a claim, and is looked at then. */
+function mustLookAgain(life: Life, token: string, claimed: Claimed | undefined): boolean {
+  return claimed === undefined ? life !== 'dead' : token !== claimed.token
+}
+
+interface LockRead {
+  readonly content: LockContent
+  /** The token of a sound one; else the same for the same bytes. */
+  readonly fingerprint: string
+}
+
+/** What a lock file says; undefined when there is none. Failures of the disk pass. */
+export function* readLock(file: string): Steps<LockRead | undefined> {
   try {
-    return yield* readWhole(file, LOCK_BYTES_MAX)
+    return yield* withFile(file, 'read', readContent)
   } catch (error) {
-    if (hasCode(error, 'EINVAL') || hasCode(error, 'ELOOP')) return 'it is not a regular file'
-    if (hasCode(error, 'CORRUPT')) return 'it is too long'
+    if (hasCode(error, 'ENOENT')) return undefined
+    if (hasCode(error, 'EINVAL') || hasCode(error, 'ELOOP')) return unreadable('it is not a regular file')
     throw error
   }
+}
+
+function* readContent(handle: Handle): Steps<LockRead> {
+  const bytes = Buffer.allocUnsafe(LOCK_BYTES_MAX + 1)
+  for (let length = 0; ;) {
+    const got = yield* step({
+      do: 'read',
+      handle,
+      into: bytes,
+      start: length,
+      length: bytes.length - length,
+      position: length,
+    })
+    length += got
+    if (length > LOCK_BYTES_MAX) return unreadable('it is too long')
+    const content = decodeLock(bytes.subarray(0, length))
+    if (content.found === 'lock') return { content, fingerprint: content.owner.token }
+    // What its CRC confirms is whole; all else may have been cut short by the read, unless nothing follows.
+    if (content.found === 'newer' || got === 0) {
+      return { content, fingerprint: String(crc32(bytes.subarray(0, length))) }
+    }
+  }
+}
+
+function unreadable(reason: string): LockRead {
+  return { content: { found: 'damaged', reason }, fingerprint: reason }
 }
 
 export function* probeSocket(directory: string, socket: number): LockSteps<SocketProbe> {
@@ -85,12 +138,19 @@ type LockStep =
 /** As `Steps`, with sockets as well. */
 export type LockSteps<T> = Generator<LockStep, T, unknown>
 
-export function run<T>(env: Environment, directory: string, steps: LockSteps<T>): Promise<T> {
+/**
+ * How calls on files are made. `now`: at once, as those of the recovery that follows. `later`: each for itself, off this
+ * thread; for tests, which want other processes to act in between.
+ */
+export type LockCalls = 'now' | 'later'
+
+export function run<T>(env: Environment, directory: string, steps: LockSteps<T>, calls: LockCalls): Promise<T> {
   return new Promise((resolve, reject) => {
     const advance = (error: SystemError | null, result?: unknown): void => {
       let turn: IteratorResult<LockStep, T>
       try {
         turn = error ? steps.throw(error) : steps.next(result)
+        if (calls === 'now') turn = callNow(env, steps, turn)
       } catch (thrown) {
         reject(wrapSystemError(thrown, `locking ${directory}`, { file: directory }))
         return
@@ -100,6 +160,22 @@ export function run<T>(env: Environment, directory: string, steps: LockSteps<T>)
     }
     advance(null)
   })
+}
+
+/** Goes on to the next step that has to do with a socket. */
+function callNow<T>(env: Environment, steps: LockSteps<T>, from: IteratorResult<LockStep, T>) {
+  let turn = from
+  while (!turn.done && turn.value.do !== 'listen' && turn.value.do !== 'probe') {
+    let result: unknown
+    try {
+      result = env.call(turn.value)
+    } catch (error) {
+      turn = steps.throw(error)
+      continue
+    }
+    turn = steps.next(result)
+  }
+  return turn
 }
 
 function perform(env: Environment, wanted: LockStep, done: Done<unknown>): void {

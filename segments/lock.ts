@@ -2,10 +2,11 @@ import type { Environment, Listener } from './env/environment.ts'
 import { type Steps, runNow, step } from './env/steps.ts'
 import { SeglogError, hasCode, wrapSystemError } from './errors.ts'
 import { createFile, removeIfThere } from './files.ts'
-import { type LockOwner, decodeLock, encodeLock } from './format/lockfile.ts'
+import { type LockOwner, encodeLock } from './format/lockfile.ts'
 import { lockName, socketName, temporaryName } from './format/names.ts'
 import { type Life, isSelf } from './lock-proof.ts'
 import {
+  type LockCalls,
   type LockFinding,
   type LockSteps,
   ROUNDS_MAX,
@@ -24,7 +25,8 @@ import {
  * 2. *claim*: listen on a socket of a name that nobody else ever had, write the lock file under a temporary name, sync
  *    it, and link it to the next number. The link is exclusive, and shows the file complete and its socket listening.
  * 3. *survey* again: held if and only if our file and our socket are found in place and every other owner is dead.
- *    Else the claim is withdrawn and all starts over.
+ *    Else the claim is withdrawn and all starts over. Who was found dead in step 1 is not asked again, only recognised by
+ *    the token in its file.
  * 4. *sweep*: the holder removes the lock files of the dead, then the sockets that refuse and that no lock file names.
  *
  * **Never two holders.** Of two that both hold, one linked later. Its survey came later still, so it read the file of the
@@ -35,7 +37,8 @@ import {
  * owner dead. That proof cannot go stale before the unlink: only an earlier holder could have swept the name, and so
  * freed it for somebody else. Its link came before ours (else it would have met ours); our second survey either met its
  * file, then we do not hold, or began after its release, because a survey in which a file went or changed between
- * listing, verdict and a second look is made again.
+ * listing, verdict and a second look is made again. Owners found dead before our link need no second look: they sweep
+ * nothing after it.
  *
  * **Somebody gets it.** Those that surveyed the same files claim the same number, and one link wins; the others find it
  * alive. Two claims with different numbers need a third process that acquired and released in between; if both are
@@ -73,13 +76,13 @@ export interface BreakOptions {
  * Acquires the lock of an existing directory. Rejects with LOCKED while a holder is not proven dead, CORRUPT or
  * UNSUPPORTED_FORMAT for a lock file that does not say who holds it, IO, DISK_FULL.
  */
-export function acquireLock(env: Environment, directory: string): Promise<WriterLock> {
-  return run(env, directory, acquire(env, directory, new Set()))
+export function acquireLock(env: Environment, directory: string, calls: LockCalls = 'now'): Promise<WriterLock> {
+  return run(env, directory, acquire(env, directory, new Set()), calls)
 }
 
 /** Who holds the lock and how that is known. Changes nothing. */
 export async function inspectLock(env: Environment, directory: string): Promise<LockState> {
-  const { locks } = await run(env, directory, survey(env, directory))
+  const { locks } = await run(env, directory, survey(env, directory), 'now')
   const life = (['alive', 'unknown', 'dead'] as const).find((each) => locks.some((lock) => lock.life === each))
   return { life: life ?? 'free', locks }
 }
@@ -87,7 +90,7 @@ export async function inspectLock(env: Environment, directory: string): Promise<
 /** Removes the locks of the dead, by taking them over and letting go. Rejects as `acquireLock` does. */
 export async function breakLock(env: Environment, directory: string, options: BreakOptions = {}): Promise<void> {
   const broken = new Set(options.evenIfUnproven?.locks.map((lock) => lock.fingerprint))
-  const lock = await run(env, directory, acquire(env, directory, broken))
+  const lock = await run(env, directory, acquire(env, directory, broken), 'now')
   lock.release()
 }
 
@@ -100,7 +103,8 @@ function* acquire(env: Environment, directory: string, broken: ReadonlySet<strin
     const claim = yield* claimNumber(env, directory, (locks.at(-1)?.number ?? 0) + 1)
     if (!claim) continue
     try {
-      const found = yield* survey(env, directory)
+      const dead = locks.filter((lock) => lock.life === 'dead')
+      const found = yield* survey(env, directory, { token: claim.owner.token, dead })
       if (isHeld(claim, found, broken)) {
         yield* sweep(env, directory, claim, found)
         const predecessors = found.locks.filter((lock) => lock.number !== claim.number)
@@ -210,17 +214,24 @@ function* linkExclusively(from: string, to: string): Steps<boolean> {
 }
 
 /**
- * A socket that refuses, and that no lock file names thereafter, is of no use to anyone: its owner died before its link.
- * One whose owner linked and died since our survey stays; it is the only proof of that death for other containers.
+ * The files of the dead go, and then their sockets, which nobody else ever names. Another socket that refuses, and that no
+ * lock file names thereafter, is of no use to anyone: its owner died before its link. One whose owner linked and died
+ * since our survey stays; it is the only proof of that death for other containers.
  */
 function* sweep(env: Environment, directory: string, claim: Claim, found: Survey): LockSteps<void> {
-  for (const lock of found.locks) if (lock.number !== claim.number) yield* removeIfThere(lock.file)
+  const swept = found.locks.filter((lock) => lock.number !== claim.number)
+  for (const lock of swept) yield* removeIfThere(lock.file)
   const refusing: number[] = []
   for (const socket of found.sockets) {
-    if (socket !== claim.owner.socket && (yield* probeSocket(directory, socket)) === 'dead') refusing.push(socket)
+    if (socket === claim.owner.socket) continue
+    const lock = swept.find((each) => each.owner?.socket === socket)
+    const probe = lock ? lock.probe : yield* probeSocket(directory, socket)
+    if (probe !== 'dead') continue
+    if (lock) yield* removeIfThere(`${directory}/${socketName(socket)}`)
+    else refusing.push(socket)
   }
   if (refusing.length === 0) return
-  const { locks } = yield* survey(env, directory)
+  const { locks } = yield* survey(env, directory, { token: claim.owner.token, dead: [] })
   const named = new Set(locks.map((lock) => lock.owner?.socket))
   for (const socket of refusing) if (!named.has(socket)) yield* removeIfThere(`${directory}/${socketName(socket)}`)
 }
@@ -229,9 +240,8 @@ function* sweep(env: Environment, directory: string, claim: Claim, found: Survey
 function* withdraw(directory: string, { number, owner, listener }: Claim): Steps<void> {
   const file = `${directory}/${lockName(number)}`
   try {
-    const bytes = yield* readLock(file)
-    const content = Buffer.isBuffer(bytes) ? decodeLock(bytes) : undefined
-    if (content?.found === 'lock' && content.owner.token === owner.token) yield* removeIfThere(file)
+    const found = yield* readLock(file)
+    if (found?.fingerprint === owner.token) yield* removeIfThere(file)
   } finally {
     listener?.close()
   }

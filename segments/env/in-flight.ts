@@ -1,5 +1,6 @@
 import type { Call, Done, SystemError } from './environment.ts'
 import type { Random } from './random.ts'
+import type { Turns } from './turns.ts'
 
 /**
  * Calls that were started and not reported, and tasks that were deferred: what a thread pool and an event loop hold.
@@ -11,6 +12,7 @@ export interface InFlightOptions {
   /** Performs a call now; throws what it fails with, or `SimulatedDeath`. */
   readonly perform: (call: Call) => unknown
   readonly random: Random
+  readonly turns: Turns
   /** `prompt`: calls land one turn after their start, in order. */
   readonly landing: 'seeded' | 'prompt'
 }
@@ -122,14 +124,14 @@ export class InFlight {
 
   #askForTurn(): void {
     this.#turnsAhead++
-    setImmediate(() => this.#turn())
+    this.#options.turns.ask(this.#turn)
   }
 
   #isStopped(): boolean {
     return this.#stopped
   }
 
-  #turn(): void {
+  readonly #turn = (): void => {
     this.#turnsAhead--
     if (this.#stopped) return
     const report = this.#next()

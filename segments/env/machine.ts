@@ -3,6 +3,7 @@ import { type CrashOptions, cutPower } from './power-cut.ts'
 import type { Random } from './random.ts'
 import { FileTree, type OtherNode } from './tree.ts'
 import { TreeCopy } from './tree-copy.ts'
+import { Turns } from './turns.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 /** What a machine knows of a process that runs on it. */
@@ -17,6 +18,7 @@ export class Machine {
   readonly tree: FileTree
   readonly disk: Disk
   readonly clock: VirtualClock
+  readonly turns = new Turns()
   readonly bootId: string
   readonly processes = new Map<number, Running>()
   #lastPid: number
@@ -62,7 +64,7 @@ export class Machine {
   }
 
   async settle(): Promise<void> {
-    do await turn()
+    do await new Promise<void>((resolve) => this.turns.ask(resolve))
     while (this.busy)
   }
 
@@ -81,9 +83,4 @@ export class Machine {
     this.processes.delete(pid)
     for (const socket of sockets) socket.listening = false
   }
-}
-
-/** A real turn of the event loop, in which promises settle too. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

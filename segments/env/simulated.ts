@@ -51,7 +51,7 @@ const DRIVE_MS_MAX = 3_600_000
 
 /**
  * A process on a simulated machine. Time stands still except in `advance` and `drive`, so timers never spin; started
- * calls and deferred tasks go on by themselves, through real turns of the event loop.
+ * calls and deferred tasks go on by themselves, through turns of their own event loop.
  */
 export class SimulatedEnvironment implements Environment {
   readonly identity: ProcessIdentity
@@ -81,7 +81,7 @@ export class SimulatedEnvironment implements Environment {
       die: () => this.die(),
     })
     const perform = (call: Call): unknown => this.calls.perform(call, 'started')
-    this.#inFlight = new InFlight({ perform, random, landing: options.landing ?? 'seeded' })
+    this.#inFlight = new InFlight({ perform, random, turns: machine.turns, landing: options.landing ?? 'seeded' })
     const { pid, startTime } = machine.nextProcess()
     this.identity = { pid, startTime, bootId: machine.bootId, pidNamespace: 'pid:[1]', host: 'simulated' }
     const isBusy = (): boolean => this.#inFlight.busy

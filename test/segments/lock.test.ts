@@ -6,8 +6,13 @@ import type { SeglogError } from '../../segments/errors.ts'
 import { type LockOwner, decodeLock, encodeLock } from '../../segments/format/lockfile.ts'
 import { lockName, parseName, socketName } from '../../segments/format/names.ts'
 import { judge } from '../../segments/lock-proof.ts'
-import { type WriterLock, acquireLock, breakLock, inspectLock } from '../../segments/lock.ts'
+import { type WriterLock, acquireLock as acquireLockNow, breakLock, inspectLock } from '../../segments/lock.ts'
 import { LOG, type Process, World } from './lock-world.ts'
+
+/** Others may act between any two calls. */
+function acquireLock(process: Process, directory: string): Promise<WriterLock> {
+  return acquireLockNow(process, directory, 'later')
+}
 
 function refused(promise: Promise<unknown>): Promise<SeglogError> {
   return promise.then(
@@ -319,7 +324,8 @@ describe('a lock', () => {
       expect(world.names().filter((name) => !name.startsWith('tmp-'))).toHaveLength(2)
       lock.release()
     }
-    expect(failing).toBeGreaterThan(20)
+    // A survey that finds one lock, a claim, the second survey with our own lock, and what is swept; then none failed.
+    expect(failing).toBe(4 + 6 + 7 + 2 + 1)
   })
 })
 
@@ -333,7 +339,7 @@ describe('a process that falls behind', () => {
     const late = world.process(8)
     const acquired = acquireLock(late, LOG)
     let actions = 0
-    await world.run(late, () => actions++ === 'list, open, size, read, close'.split(' ').length)
+    await world.run(late, () => actions++ === 'list, open, read, close'.split(' ').length)
     held.release()
     await world.run(late)
     expect((await acquired).number).toBe(1)

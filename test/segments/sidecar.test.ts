@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Environment, Handle } from '../../segments/env/environment.ts'
 import { memoryEnvironment } from '../../segments/env/memory.ts'
 import { runNow, type Steps } from '../../segments/env/steps.ts'
-import { createFile, readUpTo, readWhole, withFile, writeAll } from '../../segments/files.ts'
+import { createFile, readAll, readUpTo, withFile, writeAll } from '../../segments/files.ts'
 import { SIDECAR_FOOTER, SIDECAR_SECTION } from '../../segments/format/layout.ts'
 import { sidecarName } from '../../segments/format/names.ts'
 import { PAGE_BYTES, type SegmentIdentity, type SidecarFooter } from '../../segments/format/sidecar.ts'
@@ -41,7 +41,13 @@ function world(content = CONTENT, identity = IDENTITY): { env: Environment; byte
   const env = memoryEnvironment()
   env.call({ do: 'makeDirectory', path: '/log' })
   runNow(env, writeSidecar(env, '/log', identity, content))
-  return { env, bytes: runNow(env, readWhole(PATH, 2 ** 20))! }
+  return {
+    env,
+    bytes: runNow(
+      env,
+      withFile(PATH, 'read', (handle) => readAll(handle, PATH, 2 ** 20)),
+    ),
+  }
 }
 
 function put(env: Environment, bytes: Uint8Array): void {

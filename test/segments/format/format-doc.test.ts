@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { memoryEnvironment } from '../../../segments/env/memory.ts'
 import { runNow } from '../../../segments/env/steps.ts'
-import { readWhole } from '../../../segments/files.ts'
+import { readAll, withFile } from '../../../segments/files.ts'
 import { addToDigest, DIGEST_START, frameSeed } from '../../../segments/format/checksum.ts'
 import { FrameDecoder, FrameEncoder, wholeSequence } from '../../../segments/format/frame.ts'
 import { decodeHeader, encodeHeader, type SegmentHeader } from '../../../segments/format/header.ts'
@@ -325,7 +325,12 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
     const env = memoryEnvironment()
     env.call({ do: 'makeDirectory', path: '/log' })
     runNow(env, writeSidecar(env, '/log', identity, content))
-    expect(runNow(env, readWhole('/log/segment-0000000007.idx', 2 ** 20))).toEqual(Buffer.concat(pages))
+    const path = '/log/segment-0000000007.idx'
+    const bytes = runNow(
+      env,
+      withFile(path, 'read', (handle) => readAll(handle, path, 2 ** 20)),
+    )
+    expect(bytes).toEqual(Buffer.concat(pages))
     expect(decodeFooter(pages[last]!)).toEqual({ found: 'footer', footer: identity })
     expect(pages.map((bytes, page) => isSoundPage(bytes, page, footer.salt))).toEqual([true, true, true, false])
     expect(isSoundPage(pages[0]!, 1, footer.salt)).toBe(false)
