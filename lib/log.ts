@@ -1,9 +1,11 @@
 import type { RecoveryReport } from '../recovery/report.ts'
+import type { VerifyReport } from '../recovery/verify.ts'
 import type { Environment, Timer } from '../segments/env/environment.ts'
 import { SeglogError } from '../segments/errors.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
 import type { Writer } from '../segments/writer.ts'
 import type { ResolvedOptions } from './options.ts'
+import { type VerifyOptions, verifyLog } from './operations.ts'
 import type { Entry } from './read/entry.ts'
 import type { ReadOptions } from './read/range.ts'
 import type { Records } from './read/reader.ts'
@@ -168,6 +170,11 @@ export class Log<T> {
   read(options: ReadOptions = {}): Records<T> {
     this.mustBeOpen()
     return this.reading.read(options)
+  }
+
+  /** Reads all of the log and tells everything that is not as it should be; see `verifyLog`. */
+  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    return verifyLog(this.directory, { ...options, environment: this.env })
   }
 
   stats(): LogStats {

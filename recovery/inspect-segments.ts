@@ -116,7 +116,7 @@ function* isUntouched(handle: Handle, at: number, size: number): Steps<boolean> 
 }
 
 /** A sound header of another log, or of another place in this one, says nothing about this file. */
-function ownHeader(finding: HeaderFinding, logId: string, ordinal: number): HeaderFinding {
+export function ownHeader(finding: HeaderFinding, logId: string, ordinal: number): HeaderFinding {
   if (finding.found !== 'header') return finding
   return finding.header.logId === logId && finding.header.ordinal === ordinal ? finding : { found: 'foreign' }
 }

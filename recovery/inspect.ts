@@ -3,7 +3,7 @@ import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, newerFormat } from '../segments/errors.ts'
 import { readAll, readUpTo, withFile, withFileIfThere } from '../segments/files.ts'
 import { SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
-import { type Manifest, decodeManifest } from '../segments/format/manifest.ts'
+import { type Manifest, type ManifestFinding, decodeManifest } from '../segments/format/manifest.ts'
 import { SLOTS_NAME, manifestName, parseName, segmentName } from '../segments/format/names.ts'
 import { isZero } from '../segments/format/prefix.ts'
 import type { Position } from '../segments/format/slots.ts'
@@ -78,7 +78,7 @@ export function* inspect(directory: string): Steps<Inspection> {
   }
 }
 
-function sortNames(entries: readonly DirectoryEntry[]): Names {
+export function sortNames(entries: readonly DirectoryEntry[]): Names {
   const segments: number[] = []
   const manifests: number[] = []
   const temporary: string[] = []
@@ -111,23 +111,40 @@ interface FoundManifest {
 /** The newest manifest that can be read; what is wrong with newer ones is a finding. */
 function* readManifests(directory: string, names: Names, findings: Finding[]): Steps<FoundManifest> {
   for (const [index, generation] of names.manifests.entries()) {
-    const file = `${directory}/${manifestName(generation)}`
-    const bytes = yield* readManifestFile(file)
-    const finding = decodeManifest(bytes)
-    if (finding.found === 'newer') throw newerFormat(file)
-    if (finding.found === 'manifest' && finding.manifest.generation === generation) {
-      return { manifest: finding.manifest, from: index === 0 ? 'newest' : 'previous' }
-    }
-    const reason = finding.found === 'damaged' ? finding.reason : 'it is no manifest of that generation'
-    findings.push({ code: 'CORRUPT', message: `a manifest cannot be read: ${reason}`, file })
+    const finding = yield* readManifest(directory, generation)
+    if (finding.found === 'manifest') return { manifest: finding.manifest, from: index === 0 ? 'newest' : 'previous' }
+    findings.push(manifestFinding(directory, generation, finding))
   }
   return { manifest: undefined, from: 'nowhere' }
 }
 
-function* readManifestFile(file: string): Steps<Buffer> {
+/** What a manifest that cannot be read is reported as. */
+export function manifestFinding(
+  directory: string,
+  generation: number,
+  finding: Exclude<ManifestFinding, { readonly found: 'manifest' }>,
+): Finding {
+  const file = `${directory}/${manifestName(generation)}`
+  if (finding.found === 'newer') throw newerFormat(file)
+  const reason = finding.found === 'damaged' ? finding.reason : 'it is no manifest of that generation'
+  return { code: 'CORRUPT', message: `a manifest cannot be read: ${reason}`, file }
+}
+
+/** One generation, checked to be the one of its name; `isGone` where no file has that name any more. */
+export function* readManifest(
+  directory: string,
+  generation: number,
+): Steps<ManifestFinding & { readonly isGone?: true }> {
+  const bytes = yield* readManifestFile(`${directory}/${manifestName(generation)}`)
+  const finding = decodeManifest(bytes ?? Buffer.alloc(0))
+  if (bytes === undefined) return { found: 'foreign', isGone: true }
+  if (finding.found === 'manifest' && finding.manifest.generation !== generation) return { found: 'foreign' }
+  return finding
+}
+
+function* readManifestFile(file: string): Steps<Buffer | undefined> {
   try {
-    const read = withFileIfThere(file, (handle) => readAll(handle, file, MANIFEST_BYTES_MAX))
-    return (yield* read) ?? Buffer.alloc(0)
+    return yield* withFileIfThere(file, (handle) => readAll(handle, file, MANIFEST_BYTES_MAX))
   } catch (error) {
     if (error instanceof SeglogError && error.code === 'CORRUPT') return Buffer.alloc(0)
     throw error
@@ -135,7 +152,7 @@ function* readManifestFile(file: string): Steps<Buffer> {
 }
 
 /** What only a log leaves behind: with any of it, an empty directory was not always empty. */
-function* tracesOf(directory: string, names: Names): Steps<string[]> {
+export function* tracesOf(directory: string, names: Names): Steps<string[]> {
   // The files of a log that was only begun hold zeros.
   const files = [...(names.slots ? [SLOTS_NAME] : []), ...names.segments.map(segmentName)]
   const traces: string[] = []
@@ -175,14 +192,14 @@ function nothing(directory: string, names: Names, traces: readonly string[], fin
   }
 }
 
-function furthest(positions: readonly (Position | undefined)[]): Position | undefined {
+export function furthest(positions: readonly (Position | undefined)[]): Position | undefined {
   let best: Position | undefined
   for (const position of positions)
     if (position !== undefined && (best === undefined || isBeyond(position, best))) best = position
   return best
 }
 
-function isBeyond(a: Position, b: Position | null): boolean {
+export function isBeyond(a: Position, b: Position | null): boolean {
   if (b === null) return true
   return a.ordinal !== b.ordinal
     ? a.ordinal > b.ordinal

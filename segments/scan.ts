@@ -22,6 +22,17 @@ const SECTOR_BYTES = 512
 /** Beyond a hole: `stop` leaves what follows unread, `search` looks for valid frames up to the end of the file. */
 export type Beyond = 'stop' | 'search'
 
+/**
+ * Told of what is found on the way. A scan that has one keeps no lists: its result holds the last stretch only, no holes,
+ * places or definitions, so it takes the same memory however long the segment and however much is damaged.
+ */
+export interface ScanWatcher {
+  /** A valid frame in its place; what the decoder says of it is valid during the call only. */
+  readonly frame?: (decoder: FrameDecoder, at: number, sequence: number) => void
+  /** `before`: the last record in front of the hole. `after`: the first one behind it; undefined where none follows. */
+  readonly hole: (hole: Hole, before: number, after: number | undefined) => void
+}
+
 /** Walks through the frames of one segment, checking each; holds one window of it in memory. */
 export class SegmentScanner {
   private readonly window: Window
@@ -40,13 +51,15 @@ export class SegmentScanner {
   private definitions: Uint8Array[] = []
   private readonly lifecycles: LifecycleFrame[] = []
   private unknownAt: number | undefined
+  private readonly watcher: ScanWatcher | undefined
 
   /**
    * `end`: where to stop, at most the length of the file. `from`: where to begin, the place of the record that `key` calls
    * the first; offsets then count from it.
    */
-  constructor(handle: Handle, end: number, key: SegmentKey, from: number = FRAMES_START) {
+  constructor(handle: Handle, end: number, key: SegmentKey, from: number = FRAMES_START, watcher?: ScanWatcher) {
     this.handle = handle
+    this.watcher = watcher
     this.end = end
     this.window = new Window(windowBytes(end - from))
     this.key = key
@@ -69,18 +82,19 @@ export class SegmentScanner {
         beyond === 'search' ? yield* this.search(this.isNewStart(finding, at) ? at : at + UNIT) : undefined
       const holeEnd = resumed ?? this.end
       const found = yield* this.looks(at, holeEnd)
+      const before = this.stretches.at(-1)!
+      const { lastSeen } = before
+      const start = at
+      if (resumed !== undefined) at = yield* this.walk(resumed, undefined)
       // Zeros between frames are a hole like any other; behind the last they are space that was never used.
-      if (resumed !== undefined || found.lastByte > at) {
+      if (resumed !== undefined || found.lastByte > start) {
         const end = resumed ?? found.lastByte
-        this.holes.push({
-          start: at,
-          end,
-          finding,
-          zeroSectors: found.zeroSectors,
-        })
+        const next = this.stretches.at(-1)!
+        const hole = { start, end, finding, zeroSectors: found.zeroSectors }
+        if (this.watcher === undefined) this.holes.push(hole)
+        else this.watcher.hole(hole, lastSeen, next === before ? undefined : next.firstSequence)
       }
       if (resumed === undefined) break
-      at = yield* this.walk(resumed, undefined)
     }
     return {
       stretches: this.stretches,
@@ -122,9 +136,11 @@ export class SegmentScanner {
       }
       if (stretch === undefined) {
         stretch = emptyStretch(at, found, this.base)
+        if (this.watcher !== undefined) this.stretches.length = 0
         this.stretches.push(stretch)
       }
       this.take(stretch, at)
+      this.watcher?.frame?.(decoder, at, found)
       at += decoder.length
     }
   }
@@ -145,10 +161,11 @@ export class SegmentScanner {
     this.digest = addToDigest(this.digest, decoder.crc)
     this.last = decoder.timestamp ?? this.base + BigInt(decoder.timeDelta)
     stretch.end = at + decoder.length
-    if (decoder.kind === KIND.dictionary) {
+    const isKept = this.watcher === undefined
+    if (decoder.kind === KIND.dictionary && isKept) {
       this.definitions.push(Uint8Array.from(decoder.source.subarray(decoder.payloadStart, decoder.payloadEnd)))
     }
-    if (decoder.kind === KIND.lifecycle) {
+    if (decoder.kind === KIND.lifecycle && isKept) {
       const payload = Uint8Array.from(decoder.source.subarray(decoder.payloadStart, decoder.payloadEnd))
       this.lifecycles.push({ payload, sequenceBefore: stretch.lastSeen })
     }
@@ -163,6 +180,7 @@ export class SegmentScanner {
 
   private takeRecord(stretch: Stretch, at: number): void {
     stretch.lastSeen += 1
+    if (this.watcher !== undefined) return
     const index = stretch.lastSeen - this.key.firstSequence
     while (this.offsets.length < index) this.offsets.push(0)
     this.offsets.push(at / UNIT)

@@ -5,7 +5,7 @@ const DIGITS = 10
 
 export const SLOTS_NAME = 'durable'
 export const CUT_DIRECTORY = 'cut'
-const ARCHIVE_DIRECTORY = 'archive'
+export const ARCHIVE_DIRECTORY = 'archive'
 
 export type LogFileName =
   | {

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Log } from '../../lib/log.ts'
+import { verifyLog } from '../../lib/operations.ts'
 import { SeglogError, type ErrorCode } from '../../segments/errors.ts'
 import { type Ending, LAST, SMALL_BYTES, smallLog } from '../recovery/small-log.ts'
-import { type Item, fill, item, machine, openNow } from '../recovery/world.ts'
+import { DIR, type Item, fill, item, machine, openNow } from '../recovery/world.ts'
 import { forge, forgery } from './hostile-forgeries.ts'
 import { mutate, mutation } from './hostile-mutations.ts'
 import * as hostile from './hostile-world.ts'
@@ -198,5 +199,30 @@ describe('hostile directories', () => {
       for (const [sequence, value] of first.values) expect(second.values.get(sequence)).toBe(value)
     })
     await fc.assert(property, { numRuns: RUNS / 2 })
+  })
+
+  it('verifying one changes nothing: findings or a typed error, in bounded time and memory', async () => {
+    const spoilt = fc.array(mutation, { minLength: 1, maxLength: 3 })
+    const lies = fc.array(forgery, { maxLength: 2 })
+    let verified = 0
+    const property = fc.asyncProperty(ending, spoilt, lies, async (how, mutations, forgeries) => {
+      const directory = hostile.copyOf(logs.get(how)!)
+      for (const each of forgeries) forge(directory, each)
+      for (const each of mutations) mutate(directory, other, each)
+      const world = hostile.machineWith(directory)
+      const env = new hostile.Guarded(world)
+      const before = hostile.picture(world)
+      const stop = hostile.watchAllocations()
+      const report = await world.drive(verifyLog(DIR, { environment: env })).catch(codeOf)
+      expect(stop(), 'memory').toEqual([])
+      expect(env.broken, 'time').toBeUndefined()
+      expect([...env.open.values()], 'every file is closed').toEqual([])
+      expect(hostile.picture(world) === before, 'no change').toBe(true)
+      if (typeof report !== 'object') return
+      verified += 1
+      expect(report.findings.length).toBeLessThanOrEqual(report.findingsCount)
+    })
+    await fc.assert(property, { numRuns: RUNS })
+    expect(verified).toBeGreaterThan(RUNS / 4)
   })
 })

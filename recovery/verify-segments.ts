@@ -1,0 +1,190 @@
+import type { Handle } from '../segments/env/environment.ts'
+import type { Steps } from '../segments/env/steps.ts'
+import { newerFormat } from '../segments/errors.ts'
+import { withFileIfThere } from '../segments/files.ts'
+import { type HeaderFinding, type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
+import { FRAMES_START, KIND } from '../segments/format/layout.ts'
+import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
+import { SegmentScanner } from '../segments/scan.ts'
+import type { Scan } from '../segments/stretches.ts'
+import { ownHeader } from './inspect-segments.ts'
+import { Findings, type Missing, explainHole, range } from './verify-findings.ts'
+import type { Watch } from './verify-progress.ts'
+import { readHead } from './verify-survey.ts'
+
+/** What a verification carries along. */
+export interface Verification {
+  readonly manifest: Manifest
+  readonly watch: Watch
+  readonly findingsMax: number
+  /** Valid records that were seen. */
+  records: number
+}
+
+/** A segment of which it is known beforehand what it must hold: from its line, or from the header of its successor. */
+export interface WholeSegment {
+  readonly ordinal: number
+  readonly path: string
+  readonly salt: number
+  readonly firstSequence: number
+  readonly lastSequence: number
+  readonly dataBytes: number
+  /** Undefined where it is not that of all frames: in a segment that was sealed with damage inside. */
+  readonly digest: number | undefined
+  readonly baseTimestamp: bigint | undefined
+  /** The line of the segment before it. */
+  readonly before: SealedLine | undefined
+}
+
+/** Checks a segment against what it must hold. */
+export function* checkWhole(verification: Verification, segment: WholeSegment): Steps<Findings> {
+  const findings = new Findings(verification.findingsMax)
+  verification.watch.enter(segment.dataBytes)
+  const { path, firstSequence, lastSequence } = segment
+  const isThere = yield* withFileIfThere(path, function* (handle) {
+    yield* checkOpened(verification, segment, handle, findings)
+    return true
+  })
+  if (isThere !== true) {
+    findings.add({ code: 'GAP', message: 'a segment is missing', file: path, ...range(firstSequence, lastSequence) })
+  }
+  return findings
+}
+
+function* checkOpened(
+  verification: Verification,
+  segment: WholeSegment,
+  handle: Handle,
+  findings: Findings,
+): Steps<void> {
+  const { path, salt, firstSequence, lastSequence, dataBytes } = segment
+  const { size, head } = yield* readHead(handle)
+  const header = ownHeader(decodeHeader(head), verification.manifest.logId, segment.ordinal)
+  if (header.found === 'newer') throw newerFormat(path)
+  if (header.found === 'header' && header.header.salt !== salt) {
+    const message = 'this is not the file that was sealed under this name'
+    findings.add({ code: 'GAP', message, file: path, ...range(firstSequence, lastSequence) })
+    return
+  }
+  const end = Math.min(size, dataBytes)
+  const holes = new HoleList(verification.findingsMax, lastSequence)
+  let records = 0
+  const key = { salt, firstSequence, baseTimestamp: segment.baseTimestamp ?? baseOf(header) }
+  const scan = yield* new SegmentScanner(handle, end, key, FRAMES_START, {
+    frame: (decoder) => {
+      if (decoder.kind === KIND.record) records += 1
+    },
+    hole: (hole, before, after) => holes.add({ hole, from: before + 1, to: (after ?? lastSequence + 1) - 1 }),
+  }).run('search')
+  if (scan.unknownAt !== undefined) throw newerFormat(path)
+  verification.records += records
+  if (records === 0 && header.found === 'foreign') {
+    const message = 'this is a file of another log'
+    findings.add({ code: 'GAP', message, file: path, ...range(firstSequence, lastSequence) })
+    return
+  }
+  checkHeader(verification.manifest, segment, header, findings)
+  const isShort = size < dataBytes
+  const trailing = isShort && holes.last?.hole.end === end ? holes.takeLast() : undefined
+  for (const missing of holes.list) yield* explainHole(path, handle, key, missing, findings)
+  findings.count += holes.uncounted
+  const problem = checkEnd(segment, scan, holes, isShort ? size : undefined, trailing?.from)
+  if (problem !== undefined) findings.add({ ...problem, file: path })
+}
+
+/** Holes up to a number; of those beyond only the count is kept. */
+class HoleList {
+  readonly list: Missing[] = []
+  uncounted = 0
+  last: Missing | undefined
+  private readonly max: number
+  private readonly lastSequence: number
+
+  constructor(max: number, lastSequence: number) {
+    this.max = max
+    this.lastSequence = lastSequence
+  }
+
+  add(missing: Missing): void {
+    this.last = missing
+    if (this.list.length < this.max) this.list.push(missing)
+    else this.uncounted += 1
+  }
+
+  takeLast(): Missing | undefined {
+    const { last } = this
+    if (this.list.at(-1) === last) this.list.pop()
+    else this.uncounted -= 1
+    return last
+  }
+
+  get isEmpty(): boolean {
+    return this.last === undefined
+  }
+
+  /** Whether the last record is lost in the last hole, so that the end needs no finding of its own. */
+  get reachesEnd(): boolean {
+    return this.last !== undefined && this.last.to === this.lastSequence && this.last.from <= this.last.to
+  }
+}
+
+function baseOf(header: HeaderFinding): bigint | undefined {
+  return header.found === 'header' ? header.header.baseTimestamp : undefined
+}
+
+function checkHeader(manifest: Manifest, segment: WholeSegment, finding: HeaderFinding, findings: Findings): void {
+  const { path } = segment
+  if (finding.found !== 'header') {
+    const message = `the header of a segment cannot be read (${finding.found})`
+    findings.add({ code: 'CORRUPT', message, file: path, offset: 0 })
+    return
+  }
+  const wrong = wrongField(manifest, segment, finding.header)
+  if (wrong === undefined) return
+  const message = `the header of a segment says another ${wrong} than the manifest`
+  findings.add({ code: 'CORRUPT', message, file: path, offset: 0 })
+}
+
+function wrongField(manifest: Manifest, segment: WholeSegment, header: SegmentHeader): string | undefined {
+  const { before, baseTimestamp } = segment
+  const { predecessor } = header
+  const told = predecessor?.ordinal === before?.ordinal ? predecessor : undefined
+  const fields: Readonly<Record<string, boolean>> = {
+    'first sequence': header.firstSequence === segment.firstSequence,
+    'base timestamp': baseTimestamp === undefined || header.baseTimestamp === baseTimestamp,
+    codec: header.codec === manifest.options.codec,
+    'end of its predecessor': told === undefined || before === undefined || told.bytes === before.dataBytes,
+    'digest of its predecessor':
+      told === undefined || before === undefined || before.damaged === true || told.digest === before.digest,
+  }
+  return Object.keys(fields).find((name) => !fields[name])
+}
+
+/** What is wrong with the end of a segment, unless a hole has said so; `size` is given where the file is too short. */
+function checkEnd(
+  segment: WholeSegment,
+  scan: Scan,
+  holes: HoleList,
+  size: number | undefined,
+  cutFrom: number | undefined,
+): { readonly code: 'CORRUPT' | 'GAP'; readonly message: string; readonly offset: number } | undefined {
+  const { dataBytes, lastSequence } = segment
+  const last = scan.stretches.at(-1)!
+  const lost = range(cutFrom ?? last.lastSeen + 1, lastSequence)
+  if (size !== undefined) {
+    return { code: 'GAP', message: `a segment is ${size} bytes long instead of ${dataBytes}`, offset: size, ...lost }
+  }
+  if (holes.reachesEnd) return undefined
+  if (last.end < dataBytes) {
+    return { code: 'CORRUPT', message: `${dataBytes - last.end} bytes at the end are zeros`, offset: last.end, ...lost }
+  }
+  if (last.lastSeen !== lastSequence) {
+    const message = `a segment ends with record ${last.lastSeen} instead of ${lastSequence}`
+    return { code: 'CORRUPT', message, offset: last.end, ...lost }
+  }
+  if (last.wholeEnd < last.end) {
+    return { code: 'CORRUPT', message: 'the last batch of a segment has no end', offset: last.wholeEnd }
+  }
+  if (!holes.isEmpty || segment.digest === undefined || last.digest === segment.digest) return undefined
+  return { code: 'CORRUPT', message: 'these are not the frames that were sealed (their digest differs)', offset: 0 }
+}

@@ -1,0 +1,151 @@
+import type { Handle } from '../segments/env/environment.ts'
+import { type Steps, step } from '../segments/env/steps.ts'
+import { SeglogError, newerFormat } from '../segments/errors.ts'
+import { readUpTo, withFileIfThere } from '../segments/files.ts'
+import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
+import { SEGMENT_HEADER } from '../segments/format/layout.ts'
+import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest.ts'
+import { SLOTS_NAME, segmentName } from '../segments/format/names.ts'
+import type { Position, Slot } from '../segments/format/slots.ts'
+import { latestSlot, readSlots } from '../segments/slots-file.ts'
+import type { Finding } from './evidence.ts'
+import { ownHeader } from './inspect-segments.ts'
+import { type Names, furthest, isBeyond, manifestFinding, readManifest, sortNames, tracesOf } from './inspect.ts'
+import { rebuildManifest } from './rebuild.ts'
+
+/** A segment that no manifest calls sealed; `header` is undefined where the file is not there. */
+export interface Unsealed {
+  readonly ordinal: number
+  readonly path: string
+  readonly line: OpenLine | undefined
+  readonly size: number
+  readonly header: HeaderFinding | undefined
+}
+
+/**
+ * What a log says of itself, read in an order that makes it true beside a writer at work: slots first, so that what they
+ * prove is there for all that is read after them; then names and manifests; then headers of segments.
+ */
+export interface Survey {
+  readonly directory: string
+  readonly manifest: Manifest
+  readonly manifestFrom: 'newest' | 'previous' | 'rebuilt'
+  readonly proven: Position | undefined
+  readonly closed: Position | undefined
+  readonly slot: Slot | undefined
+  /** Sealed and archived, in order. */
+  readonly sealed: readonly SealedLine[]
+  readonly unsealed: readonly Unsealed[]
+  readonly findings: readonly Finding[]
+}
+
+/** How often the names are listed anew when a manifest is gone before it is read: a writer makes a new one each time. */
+const TRIES = 100
+
+/** Reads what a log says of itself. Throws NOT_A_LOG where there is none, CORRUPT where only traces of one are left. */
+export function* survey(directory: string): Steps<Survey> {
+  for (let tries = 1; ; tries++) {
+    const slots = yield* readSlotsIfThere(directory)
+    const names = sortNames(yield* step({ do: 'list', path: directory }))
+    const findings: Finding[] = names.foreign.map((name) => ({
+      code: 'IGNORED',
+      message: 'a file that is none of seglog; it is left alone',
+      file: `${directory}/${name}`,
+    }))
+    const found = yield* readAllManifests(directory, names, findings)
+    if (found === 'gone' && tries < TRIES) continue
+    const from = found === 'gone' ? undefined : found
+    const manifest = from?.manifest ?? (yield* rebuildManifest(directory, names.segments, slots, findings))
+    if (manifest === undefined) throw yield* noLog(directory, names)
+    const slot = latestSlot(slots, manifest.logId)
+    const current = slot !== undefined && slot.epoch >= manifest.epoch ? slot : undefined
+    const isOpenedSince = current !== undefined && (current.epoch > manifest.epoch || isBeyond(current, manifest.clean))
+    return {
+      directory,
+      manifest,
+      manifestFrom: from?.from ?? 'rebuilt',
+      proven: furthest([manifest.highWatermark, manifest.clean ?? undefined, current]),
+      closed: from?.from === 'newest' && !isOpenedSince ? (manifest.clean ?? undefined) : undefined,
+      slot: current,
+      sealed: manifest.segments.filter((line) => line.state !== 'open'),
+      unsealed: yield* readUnsealed(directory, manifest, names.segments),
+      findings,
+    }
+  }
+}
+
+/** Whether nothing was rolled, sealed, archived, recovered or closed between two surveys. */
+export function isSameLog(a: Survey, b: Survey): boolean {
+  const identify = ({ manifest, slot, unsealed }: Survey): string =>
+    JSON.stringify([manifest.generation, manifest.epoch, slot?.epoch, slot?.ordinal, unsealed.map(identifyFile)])
+  return identify(a) === identify(b)
+}
+
+function identifyFile({ ordinal, size, header }: Unsealed): unknown {
+  return [ordinal, size, header?.found, header?.found === 'header' ? header.header.salt : 0]
+}
+
+function* readSlotsIfThere(directory: string): Steps<readonly (Slot | 'newer' | undefined)[]> {
+  const path = `${directory}/${SLOTS_NAME}`
+  const status = yield* step({ do: 'stat', path })
+  if (status?.kind !== 'file') return []
+  const slots = yield* readSlots(path)
+  if (slots.includes('newer')) throw newerFormat(path)
+  return slots
+}
+
+/** The newest that can be read; findings for all that cannot. `gone`: a writer has put a newer one in its place. */
+function* readAllManifests(
+  directory: string,
+  names: Names,
+  findings: Finding[],
+): Steps<{ readonly manifest: Manifest; readonly from: 'newest' | 'previous' } | undefined | 'gone'> {
+  let best: { readonly manifest: Manifest; readonly from: 'newest' | 'previous' } | undefined
+  for (const [index, generation] of names.manifests.entries()) {
+    const finding = yield* readManifest(directory, generation)
+    if (finding.isGone) {
+      if (best === undefined) return 'gone'
+      continue
+    }
+    if (finding.found === 'manifest') {
+      best ??= { manifest: finding.manifest, from: index === 0 ? 'newest' : 'previous' }
+    } else findings.push(manifestFinding(directory, generation, finding))
+  }
+  return best
+}
+
+function* noLog(directory: string, names: Names): Steps<SeglogError> {
+  const traces = yield* tracesOf(directory, names)
+  if (traces.length === 0) return new SeglogError('NOT_A_LOG', 'there is no log here', { file: directory })
+  const message =
+    `no manifest and no segment of this log can be read, but it was one: ${traces.join(', ')}. ` +
+    'Restore its files from a backup.'
+  return new SeglogError('CORRUPT', message, { file: directory })
+}
+
+function* readUnsealed(directory: string, manifest: Manifest, onDisk: readonly number[]): Steps<Unsealed[]> {
+  const lines = new Map(manifest.segments.map((line) => [line.ordinal, line]))
+  const first = manifest.segments[0]?.ordinal ?? 1
+  const ordinals = new Set([...lines.keys(), ...onDisk.filter((ordinal) => ordinal >= first)])
+  const found: Unsealed[] = []
+  // Backwards: what a header says of the segment before it is then known before that one is read.
+  for (const ordinal of [...ordinals].sort((a, b) => b - a)) {
+    const line = lines.get(ordinal)
+    if (line !== undefined && line.state !== 'open') continue
+    const path = `${directory}/${segmentName(ordinal)}`
+    const there = yield* withFileIfThere(path, readHead)
+    const header = there && ownHeader(decodeHeader(there.head), manifest.logId, ordinal)
+    if (header?.found === 'newer') throw newerFormat(path)
+    if (line === undefined && header?.found !== 'header') continue
+    found.unshift({ ordinal, path, line, size: there?.size ?? 0, header })
+  }
+  return found
+}
+
+/** The first bytes of a segment, as many as there are, and its length. */
+export function* readHead(handle: Handle): Steps<{ readonly size: number; readonly head: Buffer }> {
+  const size = yield* step({ do: 'size', handle })
+  const bytes = Buffer.alloc(SEGMENT_HEADER.size)
+  const length = yield* readUpTo(handle, bytes, 0, bytes.length, 0)
+  return { size, head: bytes.subarray(0, length) }
+}

@@ -1,0 +1,145 @@
+import type { Handle } from '../segments/env/environment.ts'
+import type { Steps } from '../segments/env/steps.ts'
+import { newerFormat } from '../segments/errors.ts'
+import { withFileIfThere } from '../segments/files.ts'
+import { FRAMES_START } from '../segments/format/layout.ts'
+import { type SegmentKey, SegmentScanner } from '../segments/scan.ts'
+import { type Hole, type Scan, hasFrames } from '../segments/stretches.ts'
+import { type Decision, decide } from './decide.ts'
+import { Findings, explainHole, range } from './verify-findings.ts'
+import type { Verification } from './verify-segments.ts'
+import type { Survey, Unsealed } from './verify-survey.ts'
+
+/** The end of a log, as far as it was checked. */
+export interface CheckedTail {
+  readonly findings: Findings
+  /** Where what is accepted of it ends, and the last record there; undefined where nothing in this segment was used. */
+  readonly decision: Decision | undefined
+  readonly scan: Scan | undefined
+  readonly key: SegmentKey
+}
+
+/**
+ * Checks the segment that is being written, or was when its writer ended. What proves a hole to be damage must have been
+ * read before the hole was: beside a writer at work a frame may be missing now, and a later one that proves it be there a
+ * moment after. So where one look finds damage a second one decides, and only by what the first one proved.
+ */
+export function* checkTail(
+  verification: Verification,
+  survey: Survey,
+  tail: Unsealed,
+  nextSequence: number,
+): Steps<CheckedTail> {
+  const { path, header, line } = tail
+  const key: SegmentKey =
+    header?.found === 'header'
+      ? header.header
+      : { salt: line?.salt ?? 0, firstSequence: nextSequence, baseTimestamp: undefined }
+  const findings = new Findings(verification.findingsMax)
+  verification.watch.enter(tail.size)
+  const checked = yield* withFileIfThere(path, function* (handle): Steps<CheckedTail> {
+    const first = yield* look(handle, tail, key)
+    const decided = decideTail(survey, tail, key, first, first.claimedEnd)
+    if (!isUsed(tail, first)) return { findings, decision: undefined, scan: undefined, key }
+    if (!isDamaged(decided)) {
+      noteHeader(survey, tail, first, findings)
+      return { findings, decision: decided, scan: first, key }
+    }
+    const second = yield* look(handle, tail, key)
+    const decision = decideTail(survey, tail, key, second, first.claimedEnd)
+    noteHeader(survey, tail, second, findings)
+    if (isDamaged(decision)) yield* explain(tail, handle, key, second, decision, findings)
+    return { findings, decision, scan: second, key }
+  })
+  if (checked !== undefined) {
+    verification.records += countRecords(checked)
+    return checked
+  }
+  findings.add({ code: 'GAP', message: 'a segment is missing', file: path })
+  return { findings, decision: undefined, scan: undefined, key }
+}
+
+function* look(handle: Handle, tail: Unsealed, key: SegmentKey): Steps<Scan> {
+  const scan = yield* new SegmentScanner(handle, tail.size, key).run('search')
+  if (scan.unknownAt !== undefined) throw newerFormat(tail.path)
+  return scan
+}
+
+function isUsed(tail: Unsealed, scan: Scan): boolean {
+  return tail.header?.found === 'header' || hasFrames(scan)
+}
+
+function isDamaged({ verdict }: Decision): boolean {
+  return verdict === 'damaged' || verdict === 'corrupt'
+}
+
+function decideTail(survey: Survey, tail: Unsealed, key: SegmentKey, scan: Scan, claimedEnd: number): Decision {
+  return decide({
+    ordinal: tail.ordinal,
+    scan: { ...scan, claimedEnd },
+    sequenceBefore: key.firstSequence - 1,
+    proven: survey.proven,
+    closed: survey.closed,
+    slotExact: true,
+    fileHarmed: false,
+    traceOfGroup: false,
+    missing: false,
+  })
+}
+
+/** A header that a power cut tore off an unacknowledged first group is no damage; one whose frames are proven is. */
+function noteHeader(survey: Survey, tail: Unsealed, scan: Scan, findings: Findings): void {
+  const { proven } = survey
+  const { path, header, size } = tail
+  if (header?.found === 'header') {
+    if (size >= header.header.segmentBytes || survey.closed !== undefined) return
+    const message = 'the active segment is shorter than its header says'
+    findings.add({ code: 'CORRUPT', message, file: path, offset: size })
+    return
+  }
+  const isProven = scan.claimedEnd > FRAMES_START || (proven?.ordinal === tail.ordinal && proven.offset > 0)
+  if (!isProven) return
+  findings.add({ code: 'CORRUPT', message: 'the header of a used segment cannot be read', file: path, offset: 0 })
+}
+
+/** Each hole in what is accepted, and what is proven and missing behind it. */
+function* explain(
+  tail: Unsealed,
+  handle: Handle,
+  key: SegmentKey,
+  scan: Scan,
+  decision: Decision,
+  findings: Findings,
+): Steps<void> {
+  const { path } = tail
+  const end = scan.holes.at(-1)
+  for (const hole of scan.holes) {
+    const before = scan.stretches.findLast((stretch) => stretch.start < hole.start || stretch.end <= hole.start)
+    const after = scan.stretches.find((stretch) => stretch.start >= hole.end && stretch !== before)
+    const isBehind = hole.start >= decision.end
+    if (isBehind && decision.verdict === 'damaged') break
+    const from = (before?.lastSeen ?? key.firstSequence - 1) + 1
+    const to = after === undefined || isBehind ? lastLost(decision, from) : after.firstSequence - 1
+    yield* explainHole(path, handle, key, { hole, from, to }, findings)
+    if (isBehind) return
+  }
+  if (decision.verdict !== 'corrupt' || isLastLost(end, decision)) return
+  const from = decision.sequence + 1
+  const message = 'acknowledged records are missing at the end of the log'
+  const lost = range(from, lastLost(decision, from))
+  findings.add({ code: 'CORRUPT', message, file: path, offset: decision.end, ...lost })
+}
+
+function lastLost(decision: Decision, from: number): number {
+  return Math.max(from - 1, decision.lost.at(-1)?.to ?? 0)
+}
+
+function isLastLost(hole: Hole | undefined, decision: Decision): boolean {
+  return hole !== undefined && hole.start >= decision.end
+}
+
+function countRecords({ decision, scan }: CheckedTail): number {
+  if (decision === undefined || scan === undefined) return 0
+  const accepted = scan.stretches.filter((stretch) => stretch.start < decision.end)
+  return accepted.reduce((sum, { firstSequence, lastSequence }) => sum + lastSequence - firstSequence + 1, 0)
+}

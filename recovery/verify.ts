@@ -1,0 +1,270 @@
+import type { Steps } from '../segments/env/steps.ts'
+import type { Manifest, SealedLine, SequenceRange } from '../segments/format/manifest.ts'
+import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
+import type { Finding } from './evidence.ts'
+import { Findings } from './verify-findings.ts'
+import { type Watch, watched } from './verify-progress.ts'
+import { type Verification, type WholeSegment, checkWhole } from './verify-segments.ts'
+import { type Survey, type Unsealed, isSameLog, survey } from './verify-survey.ts'
+import { checkTail } from './verify-tail.ts'
+
+/** What a verification found. */
+export interface VerifyReport {
+  /** Whether nothing was found but names that are none of ours. */
+  readonly isSound: boolean
+  /** In order of segments, each with its place; at most `findingsMax` of them. */
+  readonly findings: readonly Finding[]
+  /** All of them, also those that are not in the list. */
+  readonly findingsCount: number
+  /** Records that were acknowledged and are given up by name: known of old, and no finding. */
+  readonly lost: readonly SequenceRange[]
+  /** Valid records that were seen, and the last of them. */
+  readonly records: number
+  readonly lastSequence: number
+  /** Valid records behind those that anything proves durable: the next opening for writing decides about them. */
+  readonly unproven: number
+  readonly segments: number
+  readonly bytes: number
+  readonly durationMs: number
+}
+
+/** How often the end of a log is looked at when it changes under the look. */
+const TRIES = 8
+
+/**
+ * Reads all of a log and tells everything that is not as it should be. Changes nothing, needs no lock, and holds a window
+ * of a segment in memory; runs beside a writer at work. Throws NOT_A_LOG, UNSUPPORTED_FORMAT, IO; CORRUPT only where
+ * nothing but traces of a log is left.
+ */
+export function verify(directory: string, watch: Watch, findingsMax: number): Steps<VerifyReport> {
+  return watched(new Verifier(directory, watch, findingsMax).run(), watch)
+}
+
+class Verifier {
+  private readonly directory: string
+  private readonly watch: Watch
+  private readonly findings: Findings
+  private readonly findingsMax: number
+  private records = 0
+  private segments = 0
+  private bytes = 0
+  private unproven = 0
+  private damaged = 0
+  /** The sequence that should come next, and the line before it. */
+  private next: number | undefined
+  private before: SealedLine | undefined
+  /** All segments up to this one are checked. */
+  private checked = 0
+
+  constructor(directory: string, watch: Watch, findingsMax: number) {
+    this.directory = directory
+    this.watch = watch
+    this.findingsMax = findingsMax
+    this.findings = new Findings(findingsMax)
+  }
+
+  *run(): Steps<VerifyReport> {
+    let view = yield* survey(this.directory)
+    this.take(new Findings(this.findingsMax), view.findings)
+    this.watch.expect(sizeOf(view))
+    for (let tries = 1; ; tries++) {
+      view = yield* this.checkSealed(view)
+      const end = yield* this.checkUnsealed(view)
+      if (end.findings.count === 0 || tries === TRIES) {
+        this.accept(end)
+        break
+      }
+      const again = yield* survey(this.directory)
+      if (isSameLog(view, again)) {
+        this.accept(end)
+        break
+      }
+      view = again
+    }
+    this.watch.end()
+    const { findings } = this
+    return {
+      isSound: this.damaged === 0,
+      findings: findings.list,
+      findingsCount: findings.count,
+      lost: view.manifest.lost,
+      records: this.records,
+      lastSequence: (this.next ?? 1) - 1,
+      unproven: this.unproven,
+      segments: this.segments,
+      bytes: this.bytes,
+      durationMs: this.watch.durationMs,
+    }
+  }
+
+  /** Checks what is sealed and was not checked yet. Gives the survey by which the last of it was found as it is. */
+  private *checkSealed(view: Survey): Steps<Survey> {
+    let current = view
+    for (const { ordinal } of view.sealed) {
+      if (ordinal <= this.checked) continue
+      for (let tries = 1; ; tries++) {
+        const line = current.sealed.find((each) => each.ordinal === ordinal)
+        // A segment that is in no list any more was given up while we looked.
+        if (line === undefined) break
+        const verification = this.verification(current.manifest)
+        const found = yield* this.checkLine(verification, line)
+        const again = found.count > 0 && tries < TRIES ? yield* survey(this.directory) : undefined
+        const same = again?.sealed.find((each) => each.ordinal === ordinal)
+        if (again === undefined || JSON.stringify(same) === JSON.stringify(line)) {
+          this.continueFrom(current.manifest, line.firstSequence, line.lastSequence, found, this.placeOf(line))
+          this.accept({ findings: found, verification, segments: 1, bytes: line.dataBytes, unproven: 0 })
+          this.before = line
+          break
+        }
+        current = again
+      }
+      this.checked = ordinal
+    }
+    return current
+  }
+
+  private *checkLine(verification: Verification, line: SealedLine): Steps<Findings> {
+    const path = this.placeOf(line)
+    const whole: WholeSegment = {
+      ...line,
+      path,
+      digest: line.damaged ? undefined : line.digest,
+      baseTimestamp: BigInt(line.baseTimestamp),
+      before: this.before?.ordinal === line.ordinal - 1 ? this.before : undefined,
+    }
+    const found = yield* checkWhole(verification, whole)
+    if (line.place === undefined || found.list[0]?.message !== 'a segment is missing') return found
+    const away = new Findings(this.findingsMax)
+    const message = 'an archived segment is not where it was put; if that volume is away, this is no damage'
+    away.add({ ...found.list[0], code: 'ARCHIVED', message })
+    return away
+  }
+
+  private placeOf(line: SealedLine): string {
+    const archive = line.place ?? `${this.directory}/${ARCHIVE_DIRECTORY}`
+    return `${line.state === 'archived' ? archive : this.directory}/${segmentName(line.ordinal)}`
+  }
+
+  /** Segments that no manifest calls sealed: used ones with a used successor, the tail, and what is prepared. */
+  private *checkUnsealed(view: Survey): Steps<Checked> {
+    const verification = this.verification(view.manifest)
+    const findings = new Findings(this.findingsMax)
+    const checked: Checked = { findings, verification, segments: 0, bytes: 0, unproven: 0 }
+    let next = this.next
+    let before = this.before
+    const unsealed = view.unsealed.filter(({ ordinal }) => ordinal > this.checked)
+    const tailIndex = unsealed.findLastIndex(({ header }) => header?.found === 'header')
+    for (const [index, segment] of unsealed.entries()) {
+      const first = segment.header?.found === 'header' ? segment.header.header.firstSequence : (next ?? 1)
+      this.noteGap(view.manifest, next, first, segment.path, findings)
+      const whole = index < tailIndex ? wholeOf(segment, unsealed[index + 1], first, before) : undefined
+      if (whole !== undefined) {
+        findings.addAll(yield* checkWhole(verification, whole))
+        checked.segments += 1
+        checked.bytes += whole.dataBytes
+        next = whole.lastSequence + 1
+        before = undefined
+        continue
+      }
+      const isSpare = view.closed !== undefined && segment.ordinal > view.closed.ordinal
+      if (isSpare && segment.header?.found === 'zeros') continue
+      const end = yield* checkTail(verification, view, segment, first)
+      findings.addAll(end.findings)
+      before = undefined
+      if (end.decision === undefined) continue
+      checked.segments += 1
+      checked.bytes += end.decision.end
+      next = end.decision.sequence + 1
+      checked.unproven = Math.max(0, end.decision.sequence - Math.max(view.proven?.sequence ?? 0, first - 1))
+    }
+    const proven = view.proven?.sequence ?? 0
+    const from = behindLost(view.manifest, next ?? 1)
+    if (proven >= from && findings.count === 0) {
+      const message = 'acknowledged records are missing at the end of the log'
+      findings.add({ code: 'CORRUPT', message, file: this.directory, from, to: proven })
+    }
+    checked.next = next
+    return checked
+  }
+
+  private continueFrom(manifest: Manifest, first: number, last: number, findings: Findings, file: string): void {
+    this.noteGap(manifest, this.next, first, file, findings)
+    this.next = last + 1
+  }
+
+  /** Records between two segments that are in neither, and not given up by name. */
+  private noteGap(manifest: Manifest, next: number | undefined, first: number, file: string, findings: Findings): void {
+    const from = behindLost(manifest, next ?? first)
+    if (from >= first) return
+    const message = 'records are missing before this segment'
+    findings.add({ code: 'GAP', message, file, from, to: first - 1 })
+  }
+
+  private verification(manifest: Manifest): Verification {
+    return { manifest, watch: this.watch, findingsMax: this.findingsMax, records: 0 }
+  }
+
+  private accept(checked: Checked): void {
+    this.take(checked.findings, [])
+    this.records += checked.verification.records
+    this.segments += checked.segments
+    this.bytes += checked.bytes
+    this.unproven += checked.unproven
+    this.next = checked.next ?? this.next
+  }
+
+  private take(findings: Findings, others: readonly Finding[]): void {
+    for (const finding of others) findings.add(finding)
+    this.damaged += findings.count - findings.list.filter(isHarmless).length
+    this.findings.addAll(findings)
+  }
+}
+
+interface Checked {
+  readonly findings: Findings
+  readonly verification: Verification
+  segments: number
+  bytes: number
+  unproven: number
+  next?: number | undefined
+}
+
+/** The next sequence that is not given up by name. */
+function behindLost({ lost }: Manifest, sequence: number): number {
+  return lost.reduce((next, { from, to }) => (from <= next && next <= to ? to + 1 : next), sequence)
+}
+
+function isHarmless({ code }: Finding): boolean {
+  return code === 'IGNORED' || code === 'ARCHIVED'
+}
+
+function sizeOf({ sealed, unsealed }: Survey): number {
+  const bytes = sealed.reduce((sum, line) => sum + line.dataBytes, 0)
+  return unsealed.reduce((sum, segment) => sum + segment.size, bytes)
+}
+
+/** What the header of a used successor says of the segment before it; undefined where it says nothing. */
+function wholeOf(
+  segment: Unsealed,
+  successor: Unsealed | undefined,
+  firstSequence: number,
+  before: SealedLine | undefined,
+): WholeSegment | undefined {
+  if (successor?.header?.found !== 'header') return undefined
+  const { predecessor, firstSequence: nextFirst } = successor.header.header
+  if (predecessor?.ordinal !== segment.ordinal) return undefined
+  const { header, line } = segment
+  const salt = header?.found === 'header' ? header.header.salt : line?.salt
+  if (salt === undefined) return undefined
+  return {
+    ordinal: segment.ordinal,
+    path: segment.path,
+    salt,
+    firstSequence,
+    lastSequence: nextFirst - 1,
+    dataBytes: predecessor.bytes,
+    digest: predecessor.digest,
+    baseTimestamp: header?.found === 'header' ? header.header.baseTimestamp : undefined,
+    before,
+  }
+}
