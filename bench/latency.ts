@@ -1,0 +1,207 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { openLog } from '../lib/index.ts'
+import { type Result, check, resultOf } from './measure/contest.ts'
+import { inDirectory } from './measure/disk.ts'
+import { orderEvents } from './measure/events.ts'
+import { bars } from './measure/drawing.ts'
+import { fillFile, openFile, writeAt } from './measure/limits.ts'
+import { plot } from './measure/plot.ts'
+import { Arrivals, Times } from './measure/statistics.ts'
+import { figure } from './measure/tables.ts'
+import { amount } from './options.ts'
+import { closeSync } from 'node:fs'
+import { noise } from './measure/events.ts'
+
+const RATES = [1_000, 5_000, 20_000, 50_000]
+const GOAL_RATE = 20_000
+const SECONDS = amount(20, 2)
+const ROUNDS = amount(3, 1)
+const SHARES = [0.5, 0.9, 0.99, 0.999, 0.9999, 1]
+const PERCENTILES = SHARES.map((share) => (share === 1 ? 'highest' : `p${+(share * 100).toFixed(2)}`))
+/** Small enough that a few seconds at 1,000 a second have rolls in them too. */
+const SEGMENT_BYTES = 1024 * 1024
+
+interface Measured {
+  readonly times: Times
+  readonly rolls: number
+  /** Milliseconds. */
+  readonly loopDelayP99: number
+  readonly loopDelayHighest: number
+}
+
+/** P11: how long a commit takes when commits come at a rate of their own, whether or not those before are done. */
+export async function measure(): Promise<Result[]> {
+  const raw = await rounds(() => rawSync())
+  const runs = new Map<number, Measured[]>()
+  for (const rate of RATES) runs.set(rate, await rounds(() => commits(rate)))
+  const at = runs.get(GOAL_RATE)!
+  const p99 = (found: readonly { readonly times: Times }[]): number[] =>
+    found.map(({ times }) => times.percentile(0.99))
+  const result = resultOf(
+    {
+      target: 'P11',
+      title: `p99 of commit at ${GOAL_RATE.toLocaleString('en')} a second`,
+      unit: `microseconds unless the row says otherwise; ${SECONDS} seconds each`,
+      rounds: ROUNDS,
+      contestants: [
+        { name: 'seglog commit, p99', role: 'ours', run: () => 0 },
+        { name: 'raw O_DSYNC write of 4 KiB, one by one, p99', role: 'limit', goal: { atMost: 3 }, run: () => 0 },
+        { name: 'event loop delay meanwhile, p99, milliseconds', role: 'ours', ownGoal: { atMost: 2 }, run: () => 0 },
+      ],
+      notes: [
+        'Open loop: commit n is due at n / rate and its time counts from there, also when the event loop or those before made it late.',
+        `Segments of ${SEGMENT_BYTES / 1024} KiB, so that rolls are in it: ${RATES.map((rate) => `${rollsOf(runs.get(rate)!)} at ${rate.toLocaleString('en')}`).join(', ')} a second.`,
+        'The loop never sleeps meanwhile: it looks on each turn which commits are due. The delay is what Node measures with a timer of 1 ms, less that millisecond.',
+        'Percentiles are exact, over all rounds together: every time is kept.',
+      ],
+    },
+    [p99(at), p99(raw), at.map(({ loopDelayP99 }) => loopDelayP99)],
+  )
+  // The same row of a round is not divided: a delay of the loop is no time of a commit.
+  const rows = result.rows.map((row, index) => (index === 2 ? { ...row, ratio: undefined } : row))
+  const all = RATES.map((rate) => [rate, together(runs.get(rate)!)] as const)
+  const rawAll = together(raw)
+  return [
+    {
+      ...result,
+      rows,
+      tables: [percentiles(all, rawAll, runs)],
+      drawing: all
+        .map(([rate, times]) => `${rate.toLocaleString('en')} a second\n${bars(times.steps(), 'µs')}`)
+        .join('\n\n'),
+      plots: { 'latency.svg': drawn(all, rawAll) },
+    },
+  ]
+}
+
+async function rounds<R>(run: () => Promise<R>): Promise<R[]> {
+  const found: R[] = []
+  for (let round = 0; round <= ROUNDS; round++) {
+    const one = await run()
+    // The first warms up.
+    if (round > 0) found.push(one)
+  }
+  return found
+}
+
+function commits(rate: number): Promise<Measured> {
+  const { values } = orderEvents(10_000)
+  return inDirectory(async (directory) => {
+    const log = await openLog(directory, { segmentBytes: SEGMENT_BYTES })
+    const count = rate * SECONDS
+    const times = new Times(count)
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    delay.enable()
+    let n = 0
+    await openLoop(rate, count, times, () => log.commit(values[n++ % values.length]))
+    delay.disable()
+    check(times.count === count && log.highWatermark === count, 'every commit was answered')
+    const { bytes } = log.stats()
+    await log.close()
+    return {
+      times,
+      rolls: Math.floor(bytes / SEGMENT_BYTES),
+      loopDelayP99: Math.max(0, delay.percentile(99) / 1e6 - 1),
+      loopDelayHighest: Math.max(0, delay.max / 1e6 - 1),
+    }
+  })
+}
+
+/** Makes calls when they are due, and notes for each how long after that it was done, in microseconds. */
+function openLoop(rate: number, count: number, times: Times, call: () => Promise<unknown>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const arrivals = new Arrivals(performance.now(), rate, count)
+    const turn = (): void => {
+      const now = performance.now()
+      for (let due = arrivals.takeDue(now); due !== undefined; due = arrivals.takeDue(now)) {
+        const dueAt = due
+        call().then(() => {
+          times.add((performance.now() - dueAt) * 1000)
+          if (times.count === count) resolve()
+        }, reject)
+      }
+      if (!arrivals.isOver) setImmediate(turn)
+    }
+    turn()
+  })
+}
+
+/** What the disk itself takes: one write through O_DSYNC after the other. */
+function rawSync(): Promise<{ times: Times }> {
+  return inDirectory(async (directory) => {
+    const bytes = 64 * 1024 * 1024
+    const from = noise(4096)
+    fillFile(`${directory}/raw`, bytes, 'zeros')
+    const handle = openFile(`${directory}/raw`, 'flag')
+    const times = new Times()
+    const end = performance.now() + Math.min(5, SECONDS) * 1000
+    for (let at = 0; performance.now() < end; at = (at + 4096) % bytes) {
+      const start = performance.now()
+      await writeAt(handle, from, 4096, at)
+      times.add((performance.now() - start) * 1000)
+    }
+    closeSync(handle)
+    return { times }
+  })
+}
+
+function together(found: readonly { readonly times: Times }[]): Times {
+  const all = new Times()
+  for (const { times } of found) all.addAll(times)
+  return all
+}
+
+function rollsOf(found: readonly Measured[]): string {
+  return figure(Math.min(...found.map(({ rolls }) => rolls)))
+}
+
+function percentiles(
+  all: readonly (readonly [number, Times])[],
+  raw: Times,
+  runs: ReadonlyMap<number, readonly Measured[]>,
+): { head: string[]; rows: string[][] } {
+  const row = (name: string, times: Times): string[] => [
+    name,
+    ...SHARES.map((share) => figure(times.percentile(share))),
+  ]
+  return {
+    head: ['commit, microseconds', ...PERCENTILES, 'loop delay p99, ms', 'highest'],
+    rows: [
+      ...all.map(([rate, times]) => {
+        const found = runs.get(rate)!
+        const delays = [
+          found.map(({ loopDelayP99 }) => loopDelayP99),
+          found.map(({ loopDelayHighest }) => loopDelayHighest),
+        ]
+        return [
+          ...row(`${rate.toLocaleString('en')} a second`, times),
+          ...delays.map((each) => figure(Math.max(...each))),
+        ]
+      }),
+      [...row('*raw write, one by one*', raw), '', ''],
+    ],
+  }
+}
+
+/** Time over percentile, both on scales on which the rare ones are seen. */
+function drawn(all: readonly (readonly [number, Times])[], raw: Times): string {
+  const ranks = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999]
+  const line = (name: string, times: Times): { name: string; points: [number, number][] } => ({
+    name,
+    points: ranks.map((share) => [1 / (1 - share), times.percentile(share)]),
+  })
+  return plot('Latency of commit by percentile', [
+    {
+      title: 'commit, open loop, from when it was due',
+      x: {
+        title: 'percentile',
+        ticks: [2, 10, 100, 1000, 10_000].map((at) => [at, `p${+((1 - 1 / at) * 100).toFixed(2)}`]),
+      },
+      y: { title: 'µs' },
+      lines: [
+        ...all.map(([rate, times]) => line(`${rate.toLocaleString('en')} a second`, times)),
+        line('raw write, one by one', raw),
+      ],
+    },
+  ])
+}

@@ -1,0 +1,161 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { type Goal, type Spread, isMet, median, ratios, spreadOf } from './statistics.ts'
+
+/** Ours, somebody else's, or what the machine can do at most. */
+export type Role = 'ours' | 'peer' | 'limit'
+
+/** One of the things that are measured in turn. */
+export interface Contestant {
+  readonly name: string
+  readonly role: Role
+  /** One round, 0 to warm up; gives its figure. What it prepares and cleans up is not timed. */
+  readonly run: (round: number) => Promise<number> | number
+  /** What the first contestant's figure divided by this one's should be. */
+  readonly goal?: Goal
+  /** What this one's figure should be by itself. */
+  readonly ownGoal?: Goal
+}
+
+/** What cannot be measured here, and why; its row says so. */
+export interface Absent {
+  readonly name: string
+  readonly role: Role
+  readonly absent: string
+}
+
+export interface Contest {
+  /** `P2` */
+  readonly target: string
+  readonly title: string
+  /** What a figure is, with its unit, and whether more is better. */
+  readonly unit: string
+  readonly rounds: number
+  /** The first one is what is measured; each other row has its ratio to it. */
+  readonly contestants: readonly (Contestant | Absent)[]
+  readonly notes?: readonly string[]
+}
+
+export interface Row {
+  readonly name: string
+  readonly role: Role
+  readonly figures: readonly number[]
+  readonly spread: Spread | undefined
+  /** The first row's figure divided by this one's, within a round. */
+  readonly ratio: Spread | undefined
+  readonly goal: Goal | undefined
+  readonly ownGoal: Goal | undefined
+  /** Whether the goals are met; undefined where there are none, or no figures. */
+  readonly isMet: boolean | undefined
+  readonly absent: string | undefined
+}
+
+export interface Table {
+  readonly head: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+}
+
+/** What one contest gave; what the tables show and `--json` prints. */
+export interface Result {
+  readonly target: string
+  readonly title: string
+  readonly unit: string
+  readonly rounds: number
+  readonly rows: readonly Row[]
+  readonly notes: readonly string[]
+  /** More than one figure to a contestant, such as percentiles. */
+  readonly tables?: readonly Table[]
+  /** Drawn in characters. */
+  readonly drawing?: string
+  /** Plots, by the name that they get in `docs/`. */
+  readonly plots?: Readonly<Record<string, string>>
+}
+
+/** A peer does not give back what it was given: it gets no figure, and the others are measured all the same. */
+export class Unsound extends Error {}
+
+setFlagsFromString('--expose-gc')
+export const collectGarbage = runInNewContext('gc') as () => void
+
+/**
+ * Runs the contestants round by round, A B C A B C: what slows the machine for a while slows all of them. The first round
+ * warms up and does not count.
+ */
+export async function compete(contest: Contest): Promise<Result> {
+  const contestants = [...contest.contestants]
+  const figures = contestants.map((): number[] => [])
+  for (let round = 0; round <= contest.rounds; round++) {
+    for (const [index, contestant] of contestants.entries()) {
+      if ('absent' in contestant) continue
+      collectGarbage()
+      try {
+        const figure = await contestant.run(round)
+        if (round > 0) figures[index]!.push(figure)
+      } catch (error) {
+        if (!(error instanceof Unsound) || contestant.role !== 'peer') throw error
+        contestants[index] = { name: contestant.name, role: 'peer', absent: error.message }
+        figures[index] = []
+      }
+    }
+  }
+  return resultOf({ ...contest, contestants }, figures)
+}
+
+/** `figures`: of each contestant, in their order, one for each round. */
+export function resultOf(contest: Contest, figures: readonly (readonly number[])[]): Result {
+  const { target, title, unit, rounds, contestants, notes = [] } = contest
+  const rows = contestants.map((contestant, index) => rowOf(contestant, figures[index]!, figures[0]!, index === 0))
+  return { target, title, unit, rounds, rows, notes }
+}
+
+function rowOf(
+  contestant: Contestant | Absent,
+  own: readonly number[],
+  first: readonly number[],
+  isFirst: boolean,
+): Row {
+  const { name, role } = contestant
+  const goal = 'goal' in contestant ? contestant.goal : undefined
+  const ownGoal = 'ownGoal' in contestant ? contestant.ownGoal : undefined
+  const absent = 'absent' in contestant ? contestant.absent : undefined
+  const isMeasured = own.length > 0
+  const both = isMeasured && !isFirst && first.length === own.length ? ratios(first, own) : undefined
+  const verdicts = [
+    goal !== undefined && both !== undefined ? isMet(median(both), goal) : undefined,
+    ownGoal !== undefined && isMeasured ? isMet(median(own), ownGoal) : undefined,
+  ].filter((verdict) => verdict !== undefined)
+  return {
+    name,
+    role,
+    figures: own,
+    spread: isMeasured ? spreadOf(own) : undefined,
+    ratio: both && spreadOf(both),
+    goal,
+    ownGoal,
+    isMet: verdicts.length === 0 ? undefined : verdicts.every(Boolean),
+    absent,
+  }
+}
+
+/** Seconds that `body` takes. */
+export async function seconds(body: () => Promise<void> | void): Promise<number> {
+  const start = performance.now()
+  await body()
+  return (performance.now() - start) / 1000
+}
+
+/** Things per second. */
+export async function rate(count: number, body: () => Promise<void> | void): Promise<number> {
+  return count / (await seconds(body))
+}
+
+/** The same without a promise, for what must not leave this turn of the event loop. */
+export function rateNow(count: number, body: () => void): number {
+  const start = performance.now()
+  body()
+  return (count * 1000) / (performance.now() - start)
+}
+
+export function check(isRight: boolean, what: string): void {
+  if (!isRight) throw new Error(`the bench is wrong, or what it measures is: ${what}`)
+}
