@@ -1,9 +1,13 @@
 import type { RecoveryReport } from '../recovery/report.ts'
 import type { VerifyReport } from '../recovery/verify.ts'
 import type { Environment, Timer } from '../segments/env/environment.ts'
+import type { Steps } from '../segments/env/steps.ts'
 import { SeglogError } from '../segments/errors.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
 import type { Writer } from '../segments/writer.ts'
+import type { KeyDefinition } from './keys/definitions.ts'
+import type { KeyValue } from './keys/key-value.ts'
+import { KeyLookup, type LookupOptions } from './keys/lookup.ts'
 import type { ResolvedOptions } from './options.ts'
 import { type VerifyOptions, verifyLog } from './operations.ts'
 import type { Entry } from './read/entry.ts'
@@ -11,7 +15,8 @@ import type { ReadOptions } from './read/range.ts'
 import type { Records } from './read/reader.ts'
 import { Reading } from './read/reading.ts'
 import { WriterView } from './read/view.ts'
-import { type RecordOptions, Writing } from './writing.ts'
+import type { Receipt } from './keys/once.ts'
+import { type OnceOptions, type RecordOptions, Writing, isOnce } from './writing.ts'
 
 /** What a log did since it was opened, and how it stands. */
 export interface LogStats {
@@ -37,6 +42,7 @@ export interface LogParts<T> {
   readonly recovery: RecoveryReport
   readonly writer: Writer
   readonly manifests: ManifestStore
+  readonly keys: readonly KeyDefinition<T>[]
   /** Lets go of the lock; called once all files are closed. */
   readonly release: () => void
 }
@@ -51,6 +57,7 @@ export class Log<T> {
   private readonly writer: Writer
   private readonly writing: Writing<T>
   private readonly reading: Reading<T>
+  private readonly keyLookup: KeyLookup<T>
   private readonly release: () => void
   private syncTimer: Timer | undefined
   private closing: Promise<void> | undefined
@@ -63,10 +70,11 @@ export class Log<T> {
     this.options = options
     this.writer = writer
     this.release = parts.release
-    this.writing = new Writing(writer, options.durability)
     const durable = (): number => writer.committer.position.sequence
     const view = new WriterView(directory, manifests, () => writer.openSegments, durable)
     this.reading = new Reading(env, view, options.codec, options)
+    this.keyLookup = new KeyLookup(env, this.reading, parts.keys, noSidecar)
+    this.writing = new Writing(writer, options.durability, this.keyLookup)
     this.startSyncTimer()
   }
 
@@ -100,28 +108,43 @@ export class Log<T> {
     return this.writing.appendBatch(values, options)
   }
 
-  /** Appends a record and resolves with its sequence when it is on disk (or as far as `durability` asks). */
-  commit(value: T, options?: RecordOptions): Promise<number> {
-    return this.writing.committed(() => this.append(value, options), options)
+  /**
+   * Appends a record and resolves with its sequence when it is on disk (or as far as `durability` asks). With `once` it
+   * resolves with a receipt: of this record, or of the one that has the same key.
+   */
+  commit(value: T, options: OnceOptions): Promise<Receipt>
+  commit(value: T, options?: RecordOptions): Promise<number>
+  commit(value: T, options?: RecordOptions | OnceOptions): Promise<number | Receipt> {
+    const append = (): number => this.append(value, options)
+    return isOnce(options) ? this.writing.onceLater([value], options, append) : this.writing.committed(append, options)
   }
 
   /**
    * Appends a batch and resolves with its last sequence when all of it is on disk. An empty batch resolves with the
    * high-watermark.
    */
-  commitBatch(values: readonly T[], options?: RecordOptions): Promise<number> {
-    return this.writing.committed(() => this.appendBatch(values, options), options)
+  commitBatch(values: readonly T[], options: OnceOptions): Promise<Receipt>
+  commitBatch(values: readonly T[], options?: RecordOptions): Promise<number>
+  commitBatch(values: readonly T[], options?: RecordOptions | OnceOptions): Promise<number | Receipt> {
+    const append = (): number => this.appendBatch(values, options)
+    return isOnce(options) ? this.writing.onceLater(values, options, append) : this.writing.committed(append, options)
   }
 
   /** Appends a record and returns when it, and everything before it, is on disk. Does not need the event loop. */
-  commitSync(value: T, options?: RecordOptions): number {
+  commitSync(value: T, options: OnceOptions): Receipt
+  commitSync(value: T, options?: RecordOptions): number
+  commitSync(value: T, options?: RecordOptions | OnceOptions): number | Receipt {
+    if (isOnce(options)) return this.writing.onceNow([value], options, () => this.append(value, options))
     const sequence = this.append(value, options)
     this.writer.flushNow()
     return sequence
   }
 
   /** Appends a batch and returns when all of it is on disk. */
-  commitBatchSync(values: readonly T[], options?: RecordOptions): number {
+  commitBatchSync(values: readonly T[], options: OnceOptions): Receipt
+  commitBatchSync(values: readonly T[], options?: RecordOptions): number
+  commitBatchSync(values: readonly T[], options?: RecordOptions | OnceOptions): number | Receipt {
+    if (isOnce(options)) return this.writing.onceNow(values, options, () => this.appendBatch(values, options))
     const sequence = this.appendBatch(values, options)
     this.writer.flushNow()
     return sequence
@@ -177,6 +200,21 @@ export class Log<T> {
     return verifyLog(this.directory, { ...options, environment: this.env })
   }
 
+  /**
+   * The first durable record with this key; undefined when there is none. Records that are archived are not looked at.
+   * Throws INVALID_ARGUMENT for a kind that the log was not opened with.
+   */
+  lookup(kind: string, key: KeyValue): Entry<T> | undefined {
+    this.mustBeOpen()
+    return this.keyLookup.first(kind, key)
+  }
+
+  /** All durable records with this key, in order or from the last on; what is durable when a walk begins. */
+  lookupAll(kind: string, key: KeyValue, options: LookupOptions = {}): Iterable<Entry<T>> {
+    this.mustBeOpen()
+    return this.keyLookup.all(kind, key, options)
+  }
+
   stats(): LogStats {
     const { counts } = this.writer.committer
     const { queuedBytes } = this.writer
@@ -221,3 +259,5 @@ export class Log<T> {
     })
   }
 }
+
+function* noSidecar(): Steps<undefined> {}

@@ -6,6 +6,7 @@ import { SeglogError, hasCode, invalid, wrapSystemError } from '../segments/erro
 import { acquireLock } from '../segments/lock.ts'
 import { SlotsFile } from '../segments/slots-file.ts'
 import { Writer } from '../segments/writer.ts'
+import { type KeyDefinition, adoptKeys } from './keys/definitions.ts'
 import { Log } from './log.ts'
 import { LIMITS, type OpenOptions, resolveOptions } from './options.ts'
 
@@ -61,15 +62,17 @@ function start<T>(
   const recovered = recover(env, directory, { codec: codec.name, segmentBytes, onDamage, sameBoot })
   const { start: from, slots: handle, slotTurn } = recovered
   const slots = new SlotsFile(env, handle, { ...from.identity, ...from.position }, slotTurn)
+  const { manifests } = from
   let writer: Writer
+  let keys: readonly KeyDefinition<T>[]
   try {
+    keys = runNow(env, adoptKeys(manifests, options.keys))
     writer = new Writer(env, directory, from, slots, options, (known) => codec.encoder(known))
   } catch (error) {
     env.call({ do: 'close', handle })
     throw error
   }
-  const { manifests } = from
-  return new Log({ env, directory, options, recovery: recovered.report, writer, manifests, release })
+  return new Log({ env, directory, options, recovery: recovered.report, writer, manifests, keys, release })
 }
 
 function makeReady(env: Environment, path: string): void {

@@ -5,6 +5,7 @@ import type { Durability } from '../segments/placer.ts'
 import type { Codec, SimpleCodec } from './codecs/codec.ts'
 import { cbor } from './codecs/cbor.ts'
 import { asCodec } from './codecs/simple.ts'
+import { type KeyChanges, type KeyOptions, resolveKeys } from './keys/definitions.ts'
 
 /** How a log is opened; each option has its default, its limits and its reason in `docs/options.md`. */
 export interface OpenOptions<T> {
@@ -26,6 +27,8 @@ export interface OpenOptions<T> {
   readonly blockCacheBytes?: number
   /** Files of segments that `get` keeps open. Default 64; 0 to open the file each time. */
   readonly openFilesMax?: number
+  /** What records are found by: a property, nested ones, or a function. Default: as the log was opened before. */
+  readonly keys?: KeyOptions<T>
   /** Whether an opening goes on without acknowledged records that are lost. Default `refuse`. */
   readonly onDamage?: 'refuse' | 'accept-loss'
 }
@@ -42,6 +45,7 @@ export interface ResolvedOptions<T> {
   readonly blockCacheBytes: number
   readonly openFilesMax: number
   readonly onDamage: 'refuse' | 'accept-loss'
+  readonly keys: KeyChanges<T>
 }
 
 const KIB = 1024
@@ -64,7 +68,7 @@ const SEGMENT_OVERHEAD_BYTES = 512
 /** `segmentBytesMin` is lower in tests, which want logs of many small segments. */
 export function resolveOptions<T>(options: OpenOptions<T>, segmentBytesMin: number): ResolvedOptions<T> {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
-  const known = ['codec', 'durability', 'onDamage', ...Object.keys(LIMITS)]
+  const known = ['codec', 'durability', 'onDamage', 'keys', ...Object.keys(LIMITS)]
   const unknown = Object.keys(options).find((name) => !known.includes(name))
   if (unknown !== undefined) throw invalid('an option', `one of ${known.join(', ')}`, unknown)
   const segmentBytes = whole('segmentBytes', options.segmentBytes, segmentBytesMin) ?? LIMITS.segmentBytes.default
@@ -85,6 +89,7 @@ export function resolveOptions<T>(options: OpenOptions<T>, segmentBytesMin: numb
     blockCacheBytes: whole('blockCacheBytes', options.blockCacheBytes) ?? LIMITS.blockCacheBytes.default,
     openFilesMax: whole('openFilesMax', options.openFilesMax) ?? LIMITS.openFilesMax.default,
     onDamage: oneOf('onDamage', options.onDamage, ['refuse', 'accept-loss']) ?? 'refuse',
+    keys: resolveKeys<T>(options.keys),
   })
 }
 

@@ -1,6 +1,9 @@
 import { SeglogError, invalid } from '../segments/errors.ts'
 import type { AppendOptions, Durability } from '../segments/placer.ts'
 import type { Writer } from '../segments/writer.ts'
+import { KeyIndexer } from './keys/indexer.ts'
+import type { KeyLookup } from './keys/lookup.ts'
+import { Once, type Receipt } from './keys/once.ts'
 import { durabilityOf } from './options.ts'
 
 export interface RecordOptions {
@@ -12,26 +15,66 @@ export interface RecordOptions {
   readonly expect?: number
 }
 
+/** Options of a commit that appends only what the log does not hold yet. */
+export interface OnceOptions extends RecordOptions {
+  /**
+   * A kind of keys, of which each value has exactly one: if a record with that key is in the log or on its way, nothing is
+   * appended, and its sequence is given. A batch is there whole, in its order, or not at all: else OUT_OF_ORDER. Archived
+   * records are not looked at.
+   */
+  readonly once: string
+}
+
+export function isOnce(options: RecordOptions | OnceOptions | undefined): options is OnceOptions {
+  return options !== undefined && 'once' in options && options.once !== undefined
+}
+
 /** The writing half of a log: appends with their options, over the writer. */
 export class Writing<T> {
   private readonly writer: Writer
   private readonly durability: Durability
+  /** Undefined in a log without keys. */
+  private readonly keys: KeyIndexer<T> | undefined
+  private readonly once: Once<T>
   /** What an append without options asks for: one object, not one for each record. */
   private readonly defaults: AppendOptions
 
-  constructor(writer: Writer, durability: Durability) {
+  constructor(writer: Writer, durability: Durability, lookup: KeyLookup<T>) {
     this.writer = writer
+    this.keys = lookup.definitions.length > 0 ? new KeyIndexer(lookup.definitions) : undefined
+    this.once = new Once(writer, lookup)
     this.durability = durability
     this.defaults = { durability, timestampNs: undefined }
   }
 
   append(value: T, options: RecordOptions | undefined): number {
-    return this.writer.append(value, this.resolve(options))
+    const { keys, writer } = this
+    if (keys === undefined) return writer.append(value, this.resolve(options))
+    writer.mayAppend()
+    keys.takeOne(value)
+    const sequence = writer.append(value, this.resolve(options))
+    keys.enter(writer.active, sequence)
+    return sequence
   }
 
   appendBatch(values: readonly T[], options: RecordOptions | undefined): number {
     if (!Array.isArray(values)) throw invalid('values', 'an array', values)
-    return this.writer.appendBatch(values, this.resolve(options))
+    const { keys, writer } = this
+    if (keys === undefined || values.length === 0) return writer.appendBatch(values, this.resolve(options))
+    writer.mayAppend()
+    keys.takeAll(values)
+    const last = writer.appendBatch(values, this.resolve(options))
+    keys.enter(writer.active, last - values.length + 1)
+    return last
+  }
+
+  /** A commit, or the receipt of the one before it with the same keys. */
+  onceLater(values: readonly T[], options: OnceOptions, append: () => number): Promise<Receipt> {
+    return this.once.later(values, options.once, append, (sequence) => this.committed(() => sequence, options))
+  }
+
+  onceNow(values: readonly T[], options: OnceOptions, append: () => number): Receipt {
+    return this.once.now(values, options.once, append)
   }
 
   /** The promise of a commit: of what `append` appends, as far as its durability asks. */

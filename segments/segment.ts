@@ -1,6 +1,7 @@
 import type { Handle } from './env/environment.ts'
 import type { Predecessor } from './format/header.ts'
 import { FRAMES_START } from './format/layout.ts'
+import type { SegmentKeys } from './key-pairs.ts'
 
 /** What is decided about a segment before its file exists. */
 export interface SegmentPlan {
@@ -49,6 +50,8 @@ export class Segment {
   readonly offsets = new OffsetList()
   /** Payloads of its dictionary frames, in order. */
   readonly definitions: Uint8Array[] = []
+  /** Keys of its records; undefined until one was appended with keys. */
+  keys: SegmentKeys | undefined
 
   constructor(plan: SegmentPlan, path: string, predecessor: Predecessor | undefined, firstSequence: number) {
     this.plan = plan

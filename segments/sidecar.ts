@@ -29,7 +29,7 @@ const PAIRS_PER_PAGE = itemsPerPage(SECTION.keys)!
 const CONTENT_BYTES = SIDECAR_PAGE.at.crc
 
 /** One page of a key table: pairs sorted by hash, then by index. */
-class KeyPage {
+export class KeyPage {
   readonly count: number
   private readonly bytes: Buffer
 

@@ -11,8 +11,6 @@ import { type EncoderFactory, Rolling, type WriterStart } from './rolling.ts'
 import type { Segment } from './segment.ts'
 import type { SlotsFile } from './slots-file.ts'
 
-export type { Durability }
-
 export interface WriterLimits {
   readonly segmentBytes: number
   readonly recordBytesMax: number
@@ -84,6 +82,10 @@ export class Writer {
   /** Sequence of the last record that was appended, durable or not. */
   get lastSequence(): number {
     return this.rolling.filling.segment.lastSequence
+  }
+
+  get active(): Segment {
+    return this.rolling.filling.segment
   }
 
   /** Bytes that are not on disk yet. */
@@ -194,10 +196,6 @@ export class Writer {
     return this.closing
   }
 
-  get isClosing(): boolean {
-    return this.closing !== undefined
-  }
-
   private async shutDown(): Promise<void> {
     let problem: unknown
     this.committer.schedule()
@@ -223,7 +221,7 @@ export class Writer {
     return new Promise((resolve) => runLater(this.env, mark, (error) => resolve(error ?? undefined)))
   }
 
-  private mayAppend(): void {
+  mayAppend(): void {
     if (this.closing !== undefined) throw new SeglogError('CLOSED', 'the log is closed. Open it again to append.')
     if (this.committer.failure !== undefined) throw failedError(this.committer.failure)
     this.placer.mustBeIdle()
@@ -259,14 +257,10 @@ export class Writer {
         return
       }
     }
-    throw new SeglogError(
-      'TOO_LARGE',
-      'a record or batch does not fit into a segment. Split it, or raise segmentBytes.',
-      {
-        expected: `at most ${this.limits.segmentBytes} bytes, with headers`,
-        found: bytesNeeded,
-      },
-    )
+    throw new SeglogError('TOO_LARGE', 'records do not fit into one segment. Split it, or raise segmentBytes.', {
+      expected: `at most ${this.limits.segmentBytes} bytes, with headers`,
+      found: bytesNeeded,
+    })
   }
 
   private groupOf(sequence: number): Group | undefined {

@@ -28,7 +28,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'segments/lock.ts breakLock': 'for the command, which is still to come',
   'segments/lock.ts inspectLock': 'for the command, which is still to come',
   'segments/sidecar-writing.ts writeSidecar': 'for sealing, which is still to write sidecars',
-  'segments/sidecar.ts Sidecar': 'for readers, who are still to use sidecars',
   'segments/sidecar.ts openSidecar': 'for readers, who are still to use sidecars',
 }
 

@@ -3,6 +3,7 @@ import type { ManifestStore } from '../../segments/manifest-store.ts'
 import { SeglogError } from '../../segments/errors.ts'
 import type { SealedLine, SegmentLine } from '../../segments/format/manifest.ts'
 import { segmentName } from '../../segments/format/names.ts'
+import type { SegmentKeys } from '../../segments/key-pairs.ts'
 import type { OffsetList, Segment } from '../../segments/segment.ts'
 
 /**
@@ -21,7 +22,14 @@ export interface SegmentRef {
   /** Bytes that may be read. */
   readonly end: number
   /** What the writer knows of it; undefined for a sealed one. */
-  readonly live: { readonly offsets: OffsetList; readonly definitions: readonly Uint8Array[] } | undefined
+  readonly live:
+    | {
+        readonly offsets: OffsetList
+        readonly definitions: readonly Uint8Array[]
+        /** Known only to the process that writes. */
+        readonly keys?: SegmentKeys | undefined
+      }
+    | undefined
 }
 
 /** What readers must know of a log, wherever they get it from. */

@@ -1,5 +1,5 @@
 import type { FaultOutcome } from '../../segments/env/simulated.ts'
-import type { Durability } from '../../segments/writer.ts'
+import type { Durability } from '../../segments/placer.ts'
 
 /** Which calls a command means: all of a kind, or all on files whose name begins so. */
 export interface CallFilter {

@@ -1,7 +1,7 @@
 import type { Environment } from '../../segments/env/environment.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { SeglogError } from '../../segments/errors.ts'
-import type { Durability } from '../../segments/writer.ts'
+import type { Durability } from '../../segments/placer.ts'
 import type { Log } from '../log.ts'
 import { openLogWith } from '../open.ts'
 import type { Command } from './commands.ts'

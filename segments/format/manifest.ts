@@ -46,7 +46,7 @@ export interface Manifest {
   /** Sequences that were acknowledged and are given up by name: `from` to `to`, both included. */
   readonly lost: readonly SequenceRange[]
   /** Reserved: key definitions. */
-  readonly keys: Readonly<Record<string, unknown>>
+  readonly keys: Readonly<Record<string, StoredDefinition>>
   /** By sequence. */
   readonly anchors: readonly Anchor[]
   /** By name of the consumer. */
@@ -54,6 +54,9 @@ export interface Manifest {
   /** Null in a stream. */
   readonly run: RunIdentity | null
 }
+
+/** How keys of one kind are found: along a path of names, or by a function of the user's in this version. */
+export type StoredDefinition = { readonly path: readonly string[] } | { readonly version: string }
 
 export type RunStatus = 'running' | 'ended' | 'crashed-recovered' | 'quarantined'
 
@@ -248,6 +251,9 @@ export const isRunIdentity = members({
 
 export const isStatus = oneOf('running', 'ended', 'crashed-recovered', 'quarantined')
 
+const isPath: Check = (value) => listOf(isText)(value) && (value as unknown[]).length > 0
+const isDefinition: Check = (value) => members({ path: isPath })(value) || members({ version: isText })(value)
+
 const MEMBERS: Readonly<Record<string, Check>> = {
   generation: isPositive,
   logId: isHex(32),
@@ -265,7 +271,7 @@ const MEMBERS: Readonly<Record<string, Check>> = {
   segments: (value) =>
     listOf((line) => isOpenLine(line) || isSealedLine(line))(value) && ascends(value as SegmentLine[], 'ordinal'),
   lost: listOf(members({ from: isPositive, to: isPositive })),
-  keys: isObject,
+  keys: (value) => isObject(value) && Object.values(value as object).every(isDefinition),
   anchors: (value) => listOf(isAnchor)(value) && ascends(value as Anchor[], 'sequence'),
   cursors: (value) =>
     isObject(value) && Object.entries(value as object).every(([name, state]) => isName(name) && isCursorState(state)),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { Command } from '../../lib/testing/commands.ts'
 import type { FaultOutcome } from '../../segments/env/simulated.ts'
-import type { Durability } from '../../segments/writer.ts'
+import type { Durability } from '../../segments/placer.ts'
 
 /** Sizes around the things that matter: nothing, an odd byte, a frame's unit, a sector, half a segment of 1 KiB. */
 const size = fc.oneof(

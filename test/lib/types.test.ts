@@ -4,6 +4,7 @@ import {
   type Entry,
   type ErrorCode,
   type Log,
+  type Receipt,
   type Records,
   SeglogError,
   bytes,
@@ -23,7 +24,10 @@ test('E4 a log has the type of its values', () => {
   expectTypeOf<Log<Order>['commitBatch']>().parameter(0).toEqualTypeOf<readonly Order[]>()
   expectTypeOf<Log<Order>['get']>().returns.toEqualTypeOf<Entry<Order> | undefined>()
   expectTypeOf<Log<Order>['read']>().returns.toEqualTypeOf<Records<Order>>()
-  expectTypeOf<Log<Order>['commit']>().returns.resolves.toBeNumber()
+  expectTypeOf((log: Log<Order>, order: Order) => log.commit(order)).returns.resolves.toBeNumber()
+  expectTypeOf((log: Log<Order>, order: Order) =>
+    log.commit(order, { once: 'id' }),
+  ).returns.resolves.toEqualTypeOf<Receipt>()
   expectTypeOf<Entry<Order>['value']>().toEqualTypeOf<Order>()
   expectTypeOf<Entry<Order>['timestampNs']>().toBeBigInt()
 })

@@ -22,6 +22,9 @@ const HOMES: Readonly<Record<string, string>> = {
   'cbor-x': 'lib/codecs/cbor-x.ts',
 }
 
+/** Where one pure function of such a module is taken from. */
+const PURE: Readonly<Record<string, string>> = { 'segments/format/sha256.ts': 'node:crypto' }
+
 /** Names of the world that are at hand without an import. */
 const GLOBALS: ReadonlySet<string> = new Set([
   'process',
@@ -39,7 +42,10 @@ export function worldlyImports(codes: readonly Code[]): string[] {
   return codes.flatMap((code) => {
     if (/^segments\/env\/node[^/]*\.ts$/.test(code.path)) return []
     return importsOf(code)
-      .filter(({ from }) => WORLDLY.some((name) => new RegExp(`^(node:)?${name}(/.*)?$`).test(from)))
+      .filter(
+        ({ from }) =>
+          PURE[code.path] !== from && WORLDLY.some((name) => new RegExp(`^(node:)?${name}(/.*)?$`).test(from)),
+      )
       .map(({ node, from }) => `${place(code, node)}: imports ${from}`)
   })
 }

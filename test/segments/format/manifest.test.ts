@@ -69,7 +69,7 @@ test('a manifest comes back as it was written, and is JSON', () => {
         { ...SEALED, ordinal: 5, state: 'archived', place: '/é' },
       ],
     },
-    { keys: { id: ['a', 'b'] } },
+    { keys: { id: { path: ['a', 'b'] }, note: { version: '1', later: 'kept' } } },
     { run: RUN },
     {
       run: {
@@ -163,7 +163,14 @@ describe('with a check that matches, a member that is missing or out of range is
     ],
     clean: [undefined, false, 0, {}, { ...position, offset: -8 }],
     lost: [undefined, null, {}, [null], [{}], [{ from: 1 }], [{ from: 0, to: 1 }], [{ from: 1, to: 2 ** 53 }]],
-    keys: objects,
+    keys: [
+      ...objects,
+      { id: 'id' },
+      { id: {} },
+      { id: { path: [] } },
+      { id: { path: ['a', 1] } },
+      { id: { version: 1 } },
+    ],
   }
   const names = ['', '.', '..', 'a.', '.a', '-a', 'a/b', 'a b', 'ü', 'a\0', 'x'.repeat(129), 5, undefined]
   const line = (good: object, bad: Record<string, readonly unknown[]>): object[][] =>

@@ -1,0 +1,62 @@
+import { KeyPairs } from '../../segments/key-pairs.ts'
+import type { Reading } from '../read/reading.ts'
+import type { SegmentRef } from '../read/view.ts'
+import type { KeyDefinition } from './definitions.ts'
+import { eachKey } from './extract.ts'
+import { hashOf } from './key-value.ts'
+
+/** Segments whose tables are kept; those of a full segment may take some 20 bytes for each key. */
+const KEPT_MAX = 4
+
+interface Built {
+  readonly salt: number
+  readonly tables: readonly KeyPairs[]
+  nextSequence: number
+}
+
+/**
+ * Tables made by reading a segment, where no sidecar has them: it was lost, or the segment is being written by another
+ * process, or its first records stood there when this one opened it. A table goes on where it ended.
+ */
+export class BuiltTables<T> {
+  private readonly reading: Reading<T>
+  private readonly definitions: readonly KeyDefinition<T>[]
+  private readonly kept = new Map<number, Built>()
+
+  constructor(reading: Reading<T>, definitions: readonly KeyDefinition<T>[]) {
+    this.reading = reading
+    this.definitions = definitions
+  }
+
+  /** One table for each definition, over the records of the segment up to this one; durable ones only. */
+  upTo(ref: SegmentRef, lastSequence: number): readonly KeyPairs[] {
+    const built = this.take(ref)
+    if (built.nextSequence <= lastSequence) {
+      for (const entry of this.reading.read({ from: built.nextSequence, to: lastSequence })) {
+        const index = entry.sequence - ref.firstSequence
+        for (const [kind, definition] of this.definitions.entries()) {
+          eachKey(definition, entry.value, (key) => built.tables[kind]!.add(hashOf(key), index))
+        }
+        built.nextSequence = entry.sequence + 1
+      }
+    }
+    return built.tables
+  }
+
+  private take(ref: SegmentRef): Built {
+    const known = this.kept.get(ref.ordinal)
+    const isSame = known?.salt === ref.salt
+    const built: Built = isSame
+      ? known
+      : {
+          salt: ref.salt,
+          tables: this.definitions.map(() => new KeyPairs()),
+          nextSequence: ref.firstSequence,
+        }
+    // The one asked for last goes to the end: the first is dropped.
+    this.kept.delete(ref.ordinal)
+    this.kept.set(ref.ordinal, built)
+    if (this.kept.size > KEPT_MAX) this.kept.delete(this.kept.keys().next().value!)
+    return built
+  }
+}

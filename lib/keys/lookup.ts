@@ -1,0 +1,146 @@
+import type { Environment } from '../../segments/env/environment.ts'
+import { type Steps, runNow } from '../../segments/env/steps.ts'
+import { invalid, wrapSystemError } from '../../segments/errors.ts'
+import type { Sidecar } from '../../segments/sidecar.ts'
+import type { Entry } from '../read/entry.ts'
+import type { Reading } from '../read/reading.ts'
+import type { SegmentRef } from '../read/view.ts'
+import { BuiltTables } from './built-tables.ts'
+import type { KeyDefinition } from './definitions.ts'
+import { eachKey, missingFunction } from './extract.ts'
+import { type KeyValue, canonicalKey, isKey, keyHash } from './key-value.ts'
+import { searchTable } from './search.ts'
+
+export interface LookupOptions {
+  /** From the last record to the first. */
+  readonly reverse?: boolean
+}
+
+/** What is looked for. */
+interface Wanted<T> {
+  readonly definition: KeyDefinition<T>
+  readonly bytes: Buffer
+  readonly hash: number
+}
+
+/**
+ * Finds durable records by key, segment by segment: in memory where a segment is being written, in place in the sidecars of
+ * sealed ones. A table only says where to look: every record is read and its own keys are compared.
+ */
+export class KeyLookup<T> {
+  readonly definitions: readonly KeyDefinition<T>[]
+  private readonly env: Environment
+  private readonly reading: Reading<T>
+  private readonly sidecarOf: (ref: SegmentRef) => Steps<Sidecar | undefined>
+  private readonly built: BuiltTables<T>
+
+  /** `sidecarOf`: the sidecar of a sealed segment, undefined where there is none that can be used. */
+  constructor(
+    env: Environment,
+    reading: Reading<T>,
+    definitions: readonly KeyDefinition<T>[],
+    sidecarOf: (ref: SegmentRef) => Steps<Sidecar | undefined>,
+  ) {
+    this.env = env
+    this.reading = reading
+    this.definitions = definitions
+    this.sidecarOf = sidecarOf
+    this.built = new BuiltTables(reading, definitions)
+  }
+
+  first(kind: string, key: KeyValue): Entry<T> | undefined {
+    for (const entry of this.all(kind, key, {})) return entry
+    return undefined
+  }
+
+  all(kind: string, key: KeyValue, options: LookupOptions): Iterable<Entry<T>> {
+    const wanted = this.wanted(kind, key)
+    return { [Symbol.iterator]: () => this.walk(wanted, options.reverse === true ? 'reverse' : 'forward') }
+  }
+
+  /** Throws INVALID_ARGUMENT for a kind that the log does not have, or whose function is not there. */
+  definitionOf(kind: string): KeyDefinition<T> {
+    const definition = this.definitions.find((each) => each.kind === kind)
+    if (definition === undefined) {
+      const kinds = this.definitions.map((each) => each.kind).join(', ')
+      throw invalid(
+        'a kind of keys',
+        kinds === '' ? 'one that the log was opened with (it has none)' : `one of ${kinds}`,
+        kind,
+      )
+    }
+    if ('version' in definition.stored && definition.of === undefined) throw missingFunction(definition)
+    return definition
+  }
+
+  private wanted(kind: string, key: KeyValue): Wanted<T> {
+    const definition = this.definitionOf(kind)
+    if (!isKey(key)) throw invalid('a key', 'a text, a finite number, a bigint or a Uint8Array', key)
+    const bytes = canonicalKey(key)
+    return { definition, bytes, hash: keyHash(bytes) }
+  }
+
+  /** What is durable when the walk begins. */
+  private *walk(wanted: Wanted<T>, direction: 'forward' | 'reverse'): Generator<Entry<T>, undefined> {
+    const { view } = this.reading
+    const first = view.firstSequence
+    const last = view.highWatermark
+    let sequence = direction === 'forward' ? first : last
+    while (sequence >= first && sequence <= last) {
+      const ref = this.segmentOf(sequence)
+      const indexes = this.indexesIn(ref, wanted)
+      if (direction === 'reverse') indexes.reverse()
+      for (const index of indexes) {
+        const found = ref.firstSequence + index
+        if (found < first || found > last) continue
+        const entry = this.reading.get(found)
+        if (entry !== undefined && hasKey(wanted, entry.value)) yield entry
+      }
+      sequence = direction === 'forward' ? ref.lastSequence + 1 : ref.firstSequence - 1
+    }
+    return undefined
+  }
+
+  private segmentOf(sequence: number): SegmentRef {
+    try {
+      return runNow(this.env, this.reading.view.segmentOf(sequence))
+    } catch (error) {
+      throw wrapSystemError(error, 'looking up a key')
+    }
+  }
+
+  /** Records of a segment that may have the key, in order. */
+  private indexesIn(ref: SegmentRef, wanted: Wanted<T>): number[] {
+    const kind = this.definitions.indexOf(wanted.definition)
+    const keys = ref.live?.keys
+    if (keys !== undefined) {
+      if (!keys.isWhole) keys.complete(this.built.upTo(ref, ref.firstSequence + keys.from - 1))
+      return keys.indexesOf(kind, wanted.hash)
+    }
+    return this.inSidecar(ref, wanted) ?? this.built.upTo(ref, ref.lastSequence)[kind]!.indexesOf(wanted.hash)
+  }
+
+  private inSidecar(ref: SegmentRef, wanted: Wanted<T>): number[] | undefined {
+    if (ref.live !== undefined) return undefined
+    try {
+      return runNow(this.env, this.search(ref, wanted))
+    } catch (error) {
+      throw wrapSystemError(error, 'looking up a key')
+    }
+  }
+
+  private *search(ref: SegmentRef, wanted: Wanted<T>): Steps<number[] | undefined> {
+    const sidecar = yield* this.sidecarOf(ref)
+    const { kind, fingerprint } = wanted.definition
+    const table = sidecar?.keyTables.find((each) => each.name === kind && each.fingerprint === fingerprint)
+    return table && (yield* searchTable(sidecar!, table, wanted.hash))
+  }
+}
+
+function hasKey<T>(wanted: Wanted<T>, value: T): boolean {
+  let isThere = false
+  eachKey(wanted.definition, value, (key) => {
+    isThere ||= canonicalKey(key).equals(wanted.bytes)
+  })
+  return isThere
+}
