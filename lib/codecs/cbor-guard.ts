@@ -60,15 +60,27 @@ export class CborGuard {
     this.#fields = fields
   }
 
-  /** Why `bytes[start…end)` is refused, or undefined when it is one sound value. */
-  check(bytes: Uint8Array, start: number, end: number): string | undefined {
+  /** Why `bytes[start…end)` is refused, or undefined when it is one sound value, that many levels down. */
+  check(bytes: Uint8Array, start: number, end: number, depth = 0): string | undefined {
     this.#bytes = bytes
     this.#position = start
     this.#end = end
     this.records = 0
-    if (!this.#item(0)) return `${this.#refusal} at byte ${this.#position - start}`
+    if (!this.#item(depth)) return `${this.#refusal} at byte ${this.#position - start}`
     if (this.#position === end) return undefined
     return `${end - this.#position} bytes follow the value`
+  }
+
+  /** Where the sound value ends that starts here; undefined when it is refused, and then `refusal` says why. */
+  endOf(bytes: Uint8Array, start: number, end: number, depth: number): number | undefined {
+    this.#bytes = bytes
+    this.#position = start
+    this.#end = end
+    return this.#item(depth) ? this.#position : undefined
+  }
+
+  get refusal(): string {
+    return this.#refusal
   }
 
   #refuse(reason: string): false {

@@ -3,11 +3,8 @@
  * processes and gives nothing on small records; `cbor-x` itself does.
  */
 import { Encoder as CborEncoder } from 'cbor-x/encode'
-import { clearSource, Decoder as CborDecoder } from 'cbor-x/decode'
+import { clearSource, Decoder as CborDecoder, Tag } from 'cbor-x/decode'
 import { SeglogError } from '../../segments/errors.ts'
-
-/** The keys of each shape. cbor-x adds to it in place. */
-export type Structures = (readonly string[])[]
 
 export interface Engine {
   encode(value: unknown): Uint8Array
@@ -24,33 +21,23 @@ export function plainEngine(): Engine {
   return new CborEncoder(PLAIN)
 }
 
-/**
- * A map of no keys, which costs nothing and sends cbor-x down the path without two of its traps. Without a key map it
- * extends a shape under the same id (`{a}` to `{a,b}`), and it keeps a cache under `__keys__` in the objects that hold
- * the keys of values: then `{a, __keys__, constructor}` leaves properties on `Array` itself, and a later encoder writes
- * such a value with the keys of another shape.
- */
-const NO_KEYS = { hasOwnProperty: (): boolean => false }
-
-/**
- * Objects as records of the shapes in `structures`, to which it adds, up to `max`. There is no `saveStructures`: with
- * one, cbor-x swallows what an encode throws.
- */
-export function shapesEngine(structures: Structures, max: number): Engine {
-  // `mapsAsObjects` makes it write a Map as the plain engine does; `useRecords` is off by default with a key map.
-  return new CborEncoder({
-    structures,
-    maxSharedStructures: max,
-    useRecords: true,
-    keyMap: NO_KEYS,
-    mapsAsObjects: true,
-  })
-}
-
 /** `structures` is frozen by the caller: a definition in line then throws instead of changing later records. */
 export function decodeEngine(structures: readonly unknown[]): DecodeEngine {
   // The types of cbor-x hide the second argument of its `decode`.
   return new CborDecoder({ structures: structures as object[], mapsAsObjects: true, copyBuffers: true })
+}
+
+/** What cbor-x writes in a way of its own, beside what can be iterated. */
+const SPECIAL_CLASSES = [Date, Error, RegExp, Map, Set, Tag, ArrayBuffer, Blob]
+
+/**
+ * Whether cbor-x writes an object of some class as it writes any object: its own properties. False where it may not:
+ * then it is asked.
+ */
+export function isOrdinary(value: object): boolean {
+  if (Symbol.iterator in value || Symbol.asyncIterator in value) return false
+  for (const special of SPECIAL_CLASSES) if (value instanceof special) return false
+  return true
 }
 
 let encoding = false
@@ -60,7 +47,7 @@ let encoding = false
  * would write into the middle of its own record.
  */
 export function encodeWith(engine: Engine, value: unknown): Uint8Array {
-  if (encoding) throw new SeglogError('ENCODE', 'a value that is being encoded has a getter that encodes another one')
+  if (encoding) throw nestedEncode()
   encoding = true
   try {
     return engine.encode(value)
@@ -78,4 +65,8 @@ export function decodeWith(engine: DecodeEngine, source: Uint8Array, end: number
     clearSource()
     throw error
   }
+}
+
+export function nestedEncode(): SeglogError {
+  return new SeglogError('ENCODE', 'a value that is being encoded has a getter that encodes another one')
 }

@@ -1,17 +1,15 @@
 import { assert, SeglogError } from '../../segments/errors.ts'
 import { decodeDefinition } from '../../segments/format/dictionary.ts'
 import { CborGuard } from './cbor-guard.ts'
-import { decodeEngine, decodeWith, encodeWith, plainEngine, shapesEngine } from './cbor-x.ts'
+import { decodeEngine, decodeWith, encodeWith, nestedEncode, plainEngine } from './cbor-x.ts'
+import { RecordReader } from './record-reader.ts'
+import { RecordWriter } from './record-writer.ts'
 import { SHAPES_MAX, ShapeTable } from './shapes.ts'
-import type { DecodeEngine, Engine } from './cbor-x.ts'
+import type { DecodeEngine } from './cbor-x.ts'
 import type { Codec, Decoder, Encoder } from './codec.ts'
 
 /** Records up to this size are copied to one buffer that stays; cbor-x makes a DataView for each new one. */
 const SCRATCH_BYTES = 64 * 1024
-
-/** After this many misses in a row on a locked table, records are written plain without trying, ever longer. */
-const MISSES_BEFORE_SKIP = 8
-const SKIP_MAX = 256
 
 export interface CborOptions {
   /** Whether the keys of objects are written once for each segment (default), or in each record. */
@@ -48,26 +46,43 @@ class PlainEncoder<T> implements Encoder<T> {
 class ShapesEncoder<T> implements Encoder<T> {
   plain = false
   readonly #table: ShapeTable
-  readonly #engine: Engine
-  readonly #guard: CborGuard
+  readonly #writer: RecordWriter
   readonly #plainEncoder = new PlainEncoder<T>()
   #definitions: Uint8Array[] | undefined
   #recordBytes = 0
-  #misses = 0
-  #skips = 0
+  #busy = false
 
   constructor(known: readonly Uint8Array[]) {
     this.#table = new ShapeTable(known)
-    this.#engine = shapesEngine(this.#table.structures, SHAPES_MAX)
-    this.#guard = new CborGuard(this.#table.fields)
+    this.#writer = new RecordWriter(this.#table)
   }
 
   encode(value: T): Uint8Array {
-    const record = this.#skips > 0 ? undefined : this.#encodeRecords(value)
-    this.plain = record === undefined
-    if (record === undefined) return this.#encodePlain(value)
-    this.#misses = 0
+    // Before anything is touched: the value whose getter this is goes on afterwards when it catches the error.
+    if (this.#busy) throw nestedEncode()
+    this.#busy = true
+    try {
+      return this.#encodeRecord(value) ?? this.#plainEncoder.encode(value)
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  /** Undefined when the value must be written plain. */
+  #encodeRecord(value: T): Uint8Array | undefined {
+    const table = this.#table
+    this.plain = true
+    let record: Uint8Array | undefined
+    try {
+      record = this.#writer.write(value)
+    } finally {
+      if (record === undefined) table.forget()
+    }
+    if (record === undefined) return undefined
+    this.plain = false
     this.#recordBytes += record.length
+    const fresh = table.keep(this.#recordBytes)
+    if (fresh !== undefined) this.#definitions = [...(this.#definitions ?? []), ...fresh]
     return record
   }
 
@@ -75,49 +90,6 @@ class ShapesEncoder<T> implements Encoder<T> {
     const definitions = this.#definitions
     if (definitions !== undefined) this.#definitions = undefined
     return definitions
-  }
-
-  /** Undefined when the value cannot be written with shapes, or not soundly. */
-  #encodeRecords(value: T): Uint8Array | undefined {
-    const table = this.#table
-    try {
-      table.begin()
-      let record = encodeWith(this.#engine, value)
-      if (!table.settled) {
-        const definitions = table.learn()
-        table.count()
-        // Once more, because only a table at rest tells how many objects became records.
-        record = encodeWith(this.#engine, value)
-        if (definitions !== undefined && table.settled && this.#isSound(record)) {
-          table.keep(definitions, this.#recordBytes)
-          if (definitions.length > 0) this.#definitions = [...(this.#definitions ?? []), ...definitions]
-          return record
-        }
-      } else if (this.#isSound(record)) return record
-    } catch {
-      // Whether the value is to blame is decided by the plain encoder, which throws again if it is.
-      table.forget()
-      return undefined
-    }
-    // A locked table keeps nothing of what was refused, and to rebuild the search tree each time would be slow.
-    if (!table.locked) table.forget()
-    return undefined
-  }
-
-  /** Whether readers accept it, and whether each record in it is an object of the value: a user's `Tag` may look so. */
-  #isSound(record: Uint8Array): boolean {
-    return this.#guard.check(record, 0, record.length) === undefined && this.#guard.records === this.#table.records
-  }
-
-  #encodePlain(value: T): Uint8Array {
-    const record = this.#plainEncoder.encode(value)
-    this.#recordBytes += record.length
-    if (this.#skips > 0) {
-      this.#skips--
-    } else if (++this.#misses >= MISSES_BEFORE_SKIP) {
-      this.#skips = Math.min(SKIP_MAX, 2 ** (this.#misses - MISSES_BEFORE_SKIP))
-    }
-    return record
   }
 }
 
@@ -135,6 +107,11 @@ class RangeDecoder {
     assert(start >= 0 && start <= end && end <= source.length, 'a range to decode lies inside its buffer')
     const refusal = this.#guard.check(source, start, end)
     if (refusal !== undefined) throw new SeglogError('DECODE', `CBOR that was not written by this library: ${refusal}`)
+    return this.decodeSound(source, start, end)
+  }
+
+  /** Of what a guard has let pass. */
+  decodeSound(source: Uint8Array, start: number, end: number): unknown {
     const length = end - start
     const view = source.subarray(start, end)
     // A plain Uint8Array in both cases: out of a Buffer, cbor-x would make byte strings that are Buffers.
@@ -163,19 +140,27 @@ class ShapesDecoder<T> implements Decoder<T> {
   readonly #fields = new Int32Array(SHAPES_MAX).fill(-1)
   readonly #plain = new RangeDecoder([])
   #structures: readonly (readonly string[])[] = []
-  #records = new RangeDecoder([], this.#fields)
+  #foreign = new RangeDecoder([], this.#fields)
+  readonly #reader = new RecordReader(new CborGuard(this.#fields), (bytes, start, end) =>
+    this.#foreign.decodeSound(bytes, start, end),
+  )
 
   define(payload: Uint8Array): void {
     const definition = decodeDefinition(payload)
     if (definition === undefined) throw new SeglogError('DECODE', 'a dictionary frame holds no definition of a shape')
+    // A walk meets definitions that were loaded before; what was compiled for them is kept.
+    const known = this.#structures[definition.id]
+    if (known?.length === definition.keys.length && known.every((key, index) => key === definition.keys[index])) return
     const structures = this.#structures.slice()
     structures[definition.id] = definition.keys
     this.#fields[definition.id] = definition.keys.length
     this.#structures = structures
-    this.#records = new RangeDecoder(structures, this.#fields)
+    this.#foreign = new RangeDecoder(structures, this.#fields)
+    this.#reader.define(definition.id, definition.keys)
   }
 
   decode(source: Uint8Array, start: number, end: number, plain: boolean): T {
-    return (plain ? this.#plain : this.#records).decode(source, start, end) as T
+    if (plain) return this.#plain.decode(source, start, end) as T
+    return this.#reader.read(source, start, end) as T
   }
 }

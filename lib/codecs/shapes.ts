@@ -1,7 +1,5 @@
 import { decodeDefinition, encodeDefinition, SHAPE_ID_MAX, SHAPE_KEYS_MAX } from '../../segments/format/dictionary.ts'
-import type { Structures } from './cbor-x.ts'
 
-/** With 128 and fewer cbor-x was sound over random nested records; with some 200 it corrupted 6 % of them. */
 export const SHAPES_MAX = SHAPE_ID_MAX + 1
 
 /**
@@ -10,110 +8,130 @@ export const SHAPES_MAX = SHAPE_ID_MAX + 1
  */
 const DEFINITION_BYTES_FREE = 16 * 1024
 
-/**
- * The shapes that an encoder has learnt. cbor-x adds new ones to `structures` and changes none (`NO_KEYS` sees to that,
- * and the guard would refuse a record with more values than its shape had keys), so its length tells what is new. A
- * record may hold fewer values than its shape has keys: `{a}` after `{a,b}` shares the id.
- */
+/** A step in the tree of keys: it stands for the objects whose keys so far are those on the way here. */
+export class ShapeNode {
+  readonly parent: ShapeNode | undefined
+  readonly key: string
+  /** The shape of the objects that have no more keys, -1 when there is none. */
+  id = -1
+  /** The step that was taken last: nearly always the one that is taken next. */
+  lastKey: string | undefined
+  lastChild: ShapeNode | undefined
+  /** All steps, once there is a second one: an object of 60,000 keys should not cost as many maps. */
+  children: Map<string, ShapeNode> | undefined
+
+  constructor(parent: ShapeNode | undefined, key: string) {
+    this.parent = parent
+    this.key = key
+  }
+}
+
+function keysOf(last: ShapeNode): string[] {
+  const keys: string[] = []
+  for (let node = last; node.parent !== undefined; node = node.parent) keys.push(node.key)
+  return keys.reverse()
+}
+
+/** The shapes that an encoder has learnt: each is the keys of an object in their order, and never changes. */
 export class ShapeTable {
-  /** The table that cbor-x works on. */
-  readonly structures: Structures = []
-  /** How many keys each shape has, -1 where there is none. */
-  readonly fields: Int32Array = new Int32Array(SHAPES_MAX).fill(-1)
-  /** How often cbor-x looked at the root of its search tree: once at the start, then once for each record. */
-  #lookups = 0
-  #rebuilt = false
-  #locked = false
-  #known: Structures = []
-  #knownBefore: Structures = []
-  #definitionBytes = 0
+  /** The keys of each shape. */
+  readonly structures: (readonly string[])[] = []
+  root = new ShapeNode(undefined, '')
+  /** Whether it learns no more. Objects of other shapes are then written as maps. */
+  private locked = false
+  private definitionBytes = 0
+  /** How many of the shapes have gone out, or are about to; those behind are of the value at hand. */
+  private kept = 0
+  /** Whether the tree has steps that lead to no shape that is kept. */
+  private grown = false
+  /** Whether such steps belong to objects that were written as maps. */
+  private stray = false
 
   /** `known`: definitions that already stand in the segment; a table that went on from its own is the same again. */
   constructor(known: readonly Uint8Array[] = []) {
     for (const payload of known) {
       const definition = decodeDefinition(payload)
-      if (definition !== undefined) this.structures[definition.id] = [...definition.keys]
-      this.#definitionBytes += payload.length
+      if (definition !== undefined) this.structures[definition.id] = definition.keys
+      this.definitionBytes += payload.length
     }
-    this.#known = this.structures.slice()
-    this.#knownBefore = this.#known
-    this.#measure()
-    this.keep([], 0)
-    let root: unknown
-    Object.defineProperty(this.structures, 'transitions', {
-      get: () => {
-        this.#lookups++
-        return root
-      },
-      set: (value: unknown) => {
-        root = value
-        this.#rebuilt = true
-      },
-    })
+    this.kept = this.structures.length
+    this.plant()
+    this.lockIfFull(0)
   }
 
-  /** Before each value: what `forget` goes back to. */
-  begin(): void {
-    this.#knownBefore = this.#known
-    this.count()
+  /** The step from a node along a key; undefined when it leads nowhere and no more is learnt. */
+  step(node: ShapeNode, key: string): ShapeNode | undefined {
+    if (node.lastKey === key) return node.lastChild
+    const known = node.children?.get(key)
+    if (known === undefined && this.locked) return undefined
+    const child = known ?? this.branch(node, key)
+    node.lastKey = key
+    node.lastChild = child
+    return child
   }
 
-  /** Before each encode: `records` counts from here. */
-  count(): void {
-    this.#lookups = 0
-    this.#rebuilt = false
+  /** Gives the objects that end at a node an id; -1 where the table is full or readers would refuse the definition. */
+  learn(node: ShapeNode): number {
+    if (this.locked) return -1
+    const keys = keysOf(node)
+    if (this.structures.length >= SHAPES_MAX || keys.length > SHAPE_KEYS_MAX) {
+      this.stray = true
+      return -1
+    }
+    node.id = this.structures.length
+    this.structures.push(keys)
+    return node.id
   }
 
-  /** How many objects cbor-x wrote as records since `count`. Exact only when the table is `settled`. */
-  get records(): number {
-    return this.#lookups - 1
+  /** The value was written, in so many bytes of records all in all; gives the definitions that must go out before it. */
+  keep(recordBytes: number): Uint8Array[] | undefined {
+    const { structures, kept } = this
+    if (structures.length === kept) {
+      if (this.stray) this.plant()
+      return undefined
+    }
+    const fresh = structures.slice(kept).map((keys, index) => encodeDefinition(kept + index, keys))
+    for (const definition of fresh) this.definitionBytes += definition.length
+    this.kept = structures.length
+    this.grown = false
+    this.lockIfFull(recordBytes)
+    if (this.stray) this.plant()
+    return fresh
   }
 
-  /** Whether the last encode taught it nothing, and did not rebuild the search tree either. */
-  get settled(): boolean {
-    return !this.#rebuilt && (this.#locked || this.structures.length === this.#known.length)
-  }
-
-  /**
-   * Whether it learns no more. What cbor-x then defines in line the guard refuses, and the record is written plain;
-   * cbor-x cleans up by itself.
-   */
-  get locked(): boolean {
-    return this.#locked
-  }
-
-  /** Takes over the new shapes, and gives their definitions. Undefined when readers would refuse one. */
-  learn(): Uint8Array[] | undefined {
-    if (this.#locked) return []
-    const first = this.#known.length
-    const fresh = this.structures.slice(first)
-    if (fresh.some((keys) => keys.length > SHAPE_KEYS_MAX)) return undefined
-    this.#known = this.structures.slice()
-    this.#measure()
-    return fresh.map((keys, index) => encodeDefinition(first + index, keys))
-  }
-
-  /** The value was written, and `definitions` are going out. */
-  keep(definitions: readonly Uint8Array[], recordBytes: number): void {
-    for (const definition of definitions) this.#definitionBytes += definition.length
-    const isOverBudget = this.#definitionBytes > DEFINITION_BYTES_FREE + recordBytes / 4
-    if (this.#locked || !(isOverBudget || this.#known.length === SHAPES_MAX)) return
-    this.#locked = true
-    // No id is free, so cbor-x defines new shapes in line, and leaves the ids of known ones as they are.
-    this.structures.length = SHAPES_MAX
-  }
-
-  /** Back to the table of `begin`. cbor-x rebuilds its search tree from it at its next encode. */
+  /** The value was not written: what was learnt from it is forgotten. */
   forget(): void {
-    if (!this.#locked) {
-      this.#known = this.#knownBefore
-      this.structures.length = this.#known.length
-      this.#measure()
-    }
-    Object.assign(this.structures, { transitions: null })
+    // A shape may also have been given to a step that was there, on the way to another.
+    if (!this.grown && this.structures.length === this.kept) return
+    this.structures.length = this.kept
+    this.plant()
   }
 
-  #measure(): void {
-    for (let id = 0; id < SHAPES_MAX; id++) this.fields[id] = this.#known[id]?.length ?? -1
+  private branch(node: ShapeNode, key: string): ShapeNode {
+    const child = new ShapeNode(node, key)
+    this.grown = true
+    if (node.children !== undefined) node.children.set(key, child)
+    else if (node.lastKey !== undefined) node.children = new Map([[node.lastKey, node.lastChild!]]).set(key, child)
+    return child
+  }
+
+  private lockIfFull(recordBytes: number): void {
+    const isOverBudget = this.definitionBytes > DEFINITION_BYTES_FREE + recordBytes / 4
+    this.locked ||= isOverBudget || this.kept >= SHAPES_MAX
+  }
+
+  /** Makes the tree of the shapes that are kept. */
+  private plant(): void {
+    const isLocked = this.locked
+    this.locked = false
+    this.root = new ShapeNode(undefined, '')
+    this.structures.forEach((keys, id) => {
+      let node = this.root
+      for (const key of keys) node = this.step(node, key)!
+      node.id = id
+    })
+    this.locked = isLocked
+    this.grown = false
+    this.stray = false
   }
 }

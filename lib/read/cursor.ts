@@ -74,7 +74,7 @@ export class Cursor<T> {
       if (found !== sequence) throw misplaced(ref, at, sequence, found)
       this.at = at + decoder.length
       this.need = FRAME.size
-      if (decoder.kind === KIND.record) return this.take(at)
+      if (decoder.kind === KIND.record) return this.take()
       // Where it was known already it is defined once more, which changes nothing.
       if (decoder.kind === KIND.dictionary) this.define()
     }
@@ -149,21 +149,19 @@ export class Cursor<T> {
     this.source!.decoder.define(Uint8Array.from(source.subarray(payloadStart, payloadEnd)))
   }
 
-  private take(at: number): StoredEntry<T> | 'end' {
-    const { decoder, window } = this
+  private take(): StoredEntry<T> | 'end' {
+    const { decoder } = this
     if (this.count > 0 && this.bytes + decoder.length > this.range.bytesMax) return 'end'
     this.count += 1
     this.bytes += decoder.length
     const sequence = this.sequence
     this.sequence += this.stride
-    const inBlock = at - window.start
-    const payloadAt = decoder.source === window.block.bytes ? 0 : inBlock
     const entry = new StoredEntry<T>(
       sequence,
       this.source!,
       this.page,
-      payloadAt + decoder.payloadStart,
-      payloadAt + decoder.payloadEnd,
+      decoder.payloadStart,
+      decoder.payloadEnd,
       decoder.timeDelta,
       decoder.timestamp,
       (decoder.tag & TAG.plain) !== 0,

@@ -47,7 +47,7 @@ export class RandomReads<T> {
     if (decoder.read(block, at, cache.endOf(slot), units * UNIT, segment.salt) !== 'frame') return undefined
     if (decoder.kind !== KIND.record) return undefined
     if (wholeSequence(decoder.sequenceLow, segment.firstSequence) !== sequence) return undefined
-    return this.entry(segment, sequence, block, at, undefined)
+    return this.entry(segment, sequence, block, undefined)
   }
 
   /** A record that is in the log. Throws GAP, ARCHIVED, CORRUPT or an error of the disk. */
@@ -89,7 +89,7 @@ export class RandomReads<T> {
       if (finding !== 'frame') return finding
       const found = wholeSequence(decoder.sequenceLow, segment.firstSequence)
       if (found !== sequence) return found
-      return decoder.kind === KIND.record ? this.entry(segment, sequence, block, start, page) : 'invalid'
+      return decoder.kind === KIND.record ? this.entry(segment, sequence, block, page) : 'invalid'
     }
   }
 
@@ -117,25 +117,17 @@ export class RandomReads<T> {
     return { block, start: 0, end: head + rest, page: { block, undecoded: 0 } }
   }
 
-  /** An entry of the frame that was just read at `at`: on a page of its own, or with a copy of its payload. */
-  private entry(
-    segment: KnownSegment<T>,
-    sequence: number,
-    block: Block,
-    at: number,
-    own: Page | undefined,
-  ): StoredEntry<T> {
+  /** An entry of the frame that was just read: on a page of its own, or with a copy of its payload. */
+  private entry(segment: KnownSegment<T>, sequence: number, block: Block, own: Page | undefined): StoredEntry<T> {
     const { decoder, room } = this
-    const base = decoder.source === block.bytes ? 0 : at
-    const start = base + decoder.payloadStart
-    const end = base + decoder.payloadEnd
-    const shift = own === undefined ? room.copy(block, start, end) - start : 0
+    const { payloadStart, payloadEnd } = decoder
+    const shift = own === undefined ? room.copy(block, payloadStart, payloadEnd) - payloadStart : 0
     return new StoredEntry<T>(
       sequence,
       segment,
       own ?? room.page,
-      start + shift,
-      end + shift,
+      payloadStart + shift,
+      payloadEnd + shift,
       decoder.timeDelta,
       decoder.timestamp,
       (decoder.tag & TAG.plain) !== 0,

@@ -1,5 +1,5 @@
 import { assert } from './assert.ts'
-import { crc32, frameSeed } from './checksum.ts'
+import { crc32, crc32Pair, crc32Words, frameSeed, ZLIB_FROM_BYTES } from './checksum.ts'
 import {
   FRAME,
   FRAME_UNITS_MAX,
@@ -12,11 +12,6 @@ import {
   WIDE_BYTES,
 } from './layout.ts'
 
-/**
- * Frames up to this long are built and checked in a scratch buffer with one ready-made view per length: CRC-32 takes no
- * offset, and a fresh view of 100 bytes costs as much as their checksum.
- */
-const SCRATCH_BYTES = 4096
 const HEADER_BYTES = FRAME.size
 const HEADER_WORDS = HEADER_BYTES / 4
 const {
@@ -29,26 +24,8 @@ const {
   timeDelta: TIME,
 } = FRAME.at
 const HALF = 2 ** 32
-
-class Scratch {
-  readonly bytes = Buffer.from(new ArrayBuffer(SCRATCH_BYTES))
-  readonly words = new Int32Array(this.bytes.buffer)
-  /** The part of a header that its own check covers. */
-  readonly checked = this.bytes.subarray(TAG_AT, HEADER_BYTES)
-  /** Views by length in units, each made when it is first needed: all of them at once would cost 80 µs. */
-  private readonly rests: (Buffer | undefined)[] = new Array<undefined>(SCRATCH_BYTES / UNIT + 1).fill(undefined)
-  private readonly wholes: (Buffer | undefined)[] = new Array<undefined>(SCRATCH_BYTES / UNIT + 1).fill(undefined)
-
-  /** What follows the header in a frame of so many units. */
-  rest(units: number): Buffer {
-    return (this.rests[units] ??= this.bytes.subarray(HEADER_BYTES, Math.max(HEADER_BYTES, units * UNIT)))
-  }
-
-  /** A whole frame of so many units. */
-  whole(units: number): Buffer {
-    return (this.wholes[units] ??= this.bytes.subarray(0, units * UNIT))
-  }
-}
+/** The first word behind check and tag, which share one. */
+const UNITS_WORD = UNITS / 4
 
 /** Bytes of the frame that holds a payload of this length. */
 export function frameBytes(payloadBytes: number, wide: 0 | typeof WIDE_BYTES): number {
@@ -73,11 +50,15 @@ export interface FrameDraft {
 }
 
 export class FrameEncoder {
-  private readonly scratch = new Scratch()
+  private target: Buffer = Buffer.alloc(0)
+  private words: Int32Array = new Int32Array(0)
   /** CRC of the frame encoded last. */
   crc = 0
 
-  /** Writes a frame at `target[at…]` as it shall stand at `offset` of a segment with this salt; returns its length. */
+  /**
+   * Writes a frame at `target[at…]` as it shall stand at `offset` of a segment with this salt; returns its length.
+   * `target` begins, and `at` lies, on a word of its memory.
+   */
   encode(target: Buffer, at: number, offset: number, salt: number, draft: FrameDraft, payload: Uint8Array): number {
     const wide = draft.timestamp === undefined ? 0 : WIDE_BYTES
     const bodyBytes = HEADER_BYTES + wide + payload.length
@@ -85,32 +66,36 @@ export class FrameEncoder {
     assert(units <= FRAME_UNITS_MAX, 'a frame has a length that its header can tell')
     assert(wide !== 0 || draft.timeDelta < TIME_DELTA_LIMIT, 'a longer delta is written as a whole timestamp')
     const length = units * UNIT
-    const small = length <= SCRATCH_BYTES
-    const bytes = small ? this.scratch.bytes : target
-    const start = small ? 0 : at
-    writeHeader(bytes, start, units, length - bodyBytes, draft)
-    if (draft.timestamp !== undefined) bytes.writeBigUInt64LE(draft.timestamp, start + HEADER_BYTES)
-    bytes.set(payload, start + HEADER_BYTES + wide)
-    bytes.fill(0, start + bodyBytes, start + length)
-
-    const seed = frameSeed(salt, offset)
-    if (small) {
-      const headerCrc = crc32(this.scratch.checked, seed)
-      this.seal(bytes, start, headerCrc, crc32(this.scratch.rest(units), headerCrc))
-      target.set(this.scratch.whole(units), at)
-    } else {
-      const headerCrc = crc32(target.subarray(at + TAG_AT, at + HEADER_BYTES), seed)
-      this.seal(bytes, start, headerCrc, crc32(target.subarray(at + HEADER_BYTES, at + length), headerCrc))
+    assert(at % 4 === 0 && at + length <= target.length, 'a frame lies on words of its buffer')
+    if (target !== this.target) {
+      // Once for each group, whose buffer takes thousands of frames.
+      this.words = new Int32Array(target.buffer, target.byteOffset, Math.floor(target.length / 4))
+      this.target = target
     }
+    writeHeader(target, at, units, length - bodyBytes, draft)
+    if (draft.timestamp !== undefined) target.writeBigUInt64LE(draft.timestamp, at + HEADER_BYTES)
+    target.set(payload, at + HEADER_BYTES + wide)
+    for (let end = at + bodyBytes; end < at + length; end++) target[end] = 0
+
+    const headerCrc = crcOfHeader(this.words, at / 4, frameSeed(salt, offset))
+    const crc = crcOfRest(target, this.words, at, length, headerCrc)
+    writeWord(target, at + CRC, crc)
+    target[at + CHECK] = headerCrc & 0xff
+    target[at + CHECK + 1] = (headerCrc >>> 8) & 0xff
+    this.crc = crc
     return length
   }
+}
 
-  private seal(bytes: Buffer, start: number, headerCrc: number, crc: number): void {
-    writeWord(bytes, start + CRC, crc)
-    bytes[start + CHECK] = headerCrc & 0xff
-    bytes[start + CHECK + 1] = (headerCrc >>> 8) & 0xff
-    this.crc = crc
-  }
+/** Of the part of a header that its own check covers: from the tag, which is the upper half of the second word. */
+function crcOfHeader(words: Int32Array, from: number, seed: number): number {
+  return crc32Words(words, from + UNITS_WORD, from + HEADER_WORDS, crc32Pair(words[from + 1]! >>> 16, seed))
+}
+
+function crcOfRest(bytes: Buffer, words: Int32Array, at: number, length: number, headerCrc: number): number {
+  return length - HEADER_BYTES < ZLIB_FROM_BYTES
+    ? crc32Words(words, at / 4 + HEADER_WORDS, (at + length) / 4, headerCrc)
+    : crc32(bytes.subarray(at + HEADER_BYTES, at + length), headerCrc)
 }
 
 /**
@@ -180,7 +165,6 @@ const NOT_READ = TAG.reserved | TAG.compressed | TAG.chained | TAG.keys
 
 /** Reads frames, one at a time; its members describe the last one and change with each call. */
 export class FrameDecoder {
-  private readonly scratch = new Scratch()
   kind = 0
   tag = 0
   /** Length of the frame, at least that of a header when `headerSound`, and to be trusted only then. */
@@ -193,33 +177,32 @@ export class FrameDecoder {
   timestamp: bigint | undefined
   /** Whether the header alone is valid: then its fields and the length can be believed even where the frame's CRC fails. */
   headerSound = false
-  /** Where the payload is until the next call: bytes `payloadStart` to `payloadEnd` of `source`. */
-  source: Buffer = this.scratch.bytes
+  /** Where the payload is: bytes `payloadStart` to `payloadEnd` of `source`, which is the block that was looked at. */
+  source: Buffer = Buffer.alloc(0)
   payloadStart = 0
   payloadEnd = 0
 
   /** Looks at `block[at…]`, of which bytes up to `limit` are there; `offset` is its place in the segment. */
   read(block: Block, at: number, limit: number, offset: number, salt: number): FrameFinding {
     if (limit - at < HEADER_BYTES) return this.tooShort()
-    const scratch = this.scratch
+    const { bytes, words } = block
     const from = at / 4
-    let any = 0
-    for (let word = 0; word < HEADER_WORDS; word++) any |= scratch.words[word] = block.words[from + word]!
     this.headerSound = false
-    if (any === 0) return 'zeros'
-    const head = scratch.bytes
-    const units = head[UNITS]! | (head[UNITS + 1]! << 8) | (head[UNITS + 2]! << 16)
+    const second = words[from + 1]!
+    if ((words[from]! | second | words[from + 2]! | words[from + 3]! | words[from + 4]! | words[from + 5]!) === 0) {
+      return 'zeros'
+    }
+    const units = words[from + 2]! & 0xffffff
     const length = (this.length = units * UNIT)
-    const headerCrc = crc32(scratch.checked, frameSeed(salt, offset))
-    const isChecked = ((headerCrc ^ (head[CHECK]! | (head[CHECK + 1]! << 8))) & 0xffff) === 0
-    if (!isChecked || units < FRAME_UNITS_MIN) return 'invalid'
+    const headerCrc = crcOfHeader(words, from, frameSeed(salt, offset))
+    if (((headerCrc ^ second) & 0xffff) !== 0 || units < FRAME_UNITS_MIN) return 'invalid'
     this.headerSound = true
-    this.takeFields(head)
+    this.takeFields(bytes, at)
     if (length > limit - at) return 'short'
-    const crc = this.checkRest(block, at, units, headerCrc)
-    if (crc !== scratch.words[CRC / 4]) return 'invalid'
+    const crc = crcOfRest(bytes, words, at, length, headerCrc)
+    if (crc !== words[from]) return 'invalid'
     this.crc = crc
-    return this.takePayload(head, at, length)
+    return this.takePayload(bytes, at, length)
   }
 
   private tooShort(): FrameFinding {
@@ -228,36 +211,22 @@ export class FrameDecoder {
     return 'short'
   }
 
-  /** The CRC over the whole frame; a small one is moved to the scratch buffer by words, which also serves its decoder. */
-  private checkRest(block: Block, at: number, units: number, headerCrc: number): number {
-    const length = units * UNIT
-    if (length > SCRATCH_BYTES) {
-      this.source = block.bytes
-      return crc32(block.bytes.subarray(at + HEADER_BYTES, at + length), headerCrc)
-    }
-    const { words, bytes } = this.scratch
-    const from = at / 4
-    for (let word = HEADER_WORDS; word < length / 4; word++) words[word] = block.words[from + word]!
-    this.source = bytes
-    return crc32(this.scratch.rest(units), headerCrc)
-  }
-
-  private takeFields(head: Buffer): void {
-    this.tag = head[TAG_AT]! | (head[TAG_AT + 1]! << 8)
+  private takeFields(bytes: Buffer, at: number): void {
+    this.tag = bytes[at + TAG_AT]! | (bytes[at + TAG_AT + 1]! << 8)
     this.kind = this.tag & TAG.kindMask
-    this.claim = head[CLAIM]! | (head[CLAIM + 1]! << 8) | (head[CLAIM + 2]! << 16)
-    this.sequenceLow = readWord(head, SEQUENCE) >>> 0
-    this.timeDelta = (readWord(head, TIME) >>> 0) + (head[TIME + 4]! | (head[TIME + 5]! << 8)) * HALF
+    this.claim = bytes[at + CLAIM]! | (bytes[at + CLAIM + 1]! << 8) | (bytes[at + CLAIM + 2]! << 16)
+    this.sequenceLow = readWord(bytes, at + SEQUENCE) >>> 0
+    this.timeDelta = (readWord(bytes, at + TIME) >>> 0) + (bytes[at + TIME + 4]! | (bytes[at + TIME + 5]! << 8)) * HALF
   }
 
-  private takePayload(head: Buffer, at: number, length: number): FrameFinding {
+  private takePayload(bytes: Buffer, at: number, length: number): FrameFinding {
     const tag = this.tag
-    const start = this.source === head ? 0 : at
     const wide = (tag & TAG.wide) === 0 ? 0 : WIDE_BYTES
-    this.payloadStart = start + HEADER_BYTES + wide
-    this.payloadEnd = start + length - ((tag & TAG.padMask) >> TAG.padShift)
+    this.source = bytes
+    this.payloadStart = at + HEADER_BYTES + wide
+    this.payloadEnd = at + length - ((tag & TAG.padMask) >> TAG.padShift)
     if (this.payloadEnd < this.payloadStart) return 'invalid'
-    this.timestamp = wide === 0 ? undefined : this.source.readBigUInt64LE(start + HEADER_BYTES)
+    this.timestamp = wide === 0 ? undefined : bytes.readBigUInt64LE(at + HEADER_BYTES)
     if (this.kind === 0) return 'invalid'
     if ((tag & NOT_READ) !== 0) return 'unknown'
     return this.kind > KIND.lifecycle && this.kind < KIND_OPTIONAL_FROM ? 'unknown' : 'frame'

@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { addToDigest, crc32, DIGEST_START, frameSeed } from '../../../segments/format/checksum.ts'
+import {
+  addToDigest,
+  crc32,
+  crc32Pair,
+  crc32Words,
+  DIGEST_START,
+  frameSeed,
+} from '../../../segments/format/checksum.ts'
 import { readU64, writeU64 } from '../../../segments/format/u64.ts'
 import { plainSeed } from './bytes.ts'
 
@@ -32,6 +39,23 @@ test('a CRC goes on from the CRC of what stands before', () => {
     fc.property(bytes, int32, fc.nat(), (bytes, start, cut) => {
       const at = cut % bytes.length
       expect(crc32(bytes.subarray(at), crc32(bytes.subarray(0, at), start))).toBe(crc32(bytes, start))
+    }),
+  )
+})
+
+test('CRC-32 over words in place is that over their bytes, at any even number of them, anywhere, from any start', () => {
+  const bytes = Buffer.from(Array.from({ length: 1024 }, (_, i) => (i * 7919) >> 3))
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+  for (let from = 0; from < 5; from++) {
+    for (let to = from; to <= words.length; to += 2) {
+      for (const start of [0, 1, -1, 0x12345678]) {
+        expect(crc32Words(words, from, to, start)).toBe(plainCrc(bytes.subarray(from * 4, to * 4), start))
+      }
+    }
+  }
+  fc.assert(
+    fc.property(int32, fc.nat(0xffff), (start, pair) => {
+      expect(crc32Pair(pair, start)).toBe(plainCrc(Uint8Array.of(pair & 0xff, pair >> 8), start))
     }),
   )
 })

@@ -52,7 +52,7 @@ describe('damage never passes for a frame', () => {
     }
   })
 
-  test('in a frame too long for the scratch buffer, too', () => {
+  test('in a long frame, too', () => {
     const it = { ...SAMPLE, payload: payloadOf(5001, 3) }
     const bytes = encode(it)
     for (let bit = 0; bit < bytes.length * 8; bit += bit < 256 ? 1 : 37) {

@@ -9,7 +9,7 @@ import { blockWith, plainSeed } from './bytes.ts'
 export const U32 = 2 ** 32
 export const FLAGS = { batchEnd: 0x80, wide: 0x100, compressed: 0x200, chained: 0x400, keys: 0x800, plain: 0x1000 }
 export const KNOWN_KINDS = [...Object.values(KIND), 8, 9, 10, 11, 12, 13, 14, 15]
-/** Where the encoder and the decoder go from the scratch buffer to the caller's, and CRC-32 from one code to another. */
+/** Where CRC-32 goes from one code to another, and lengths around powers of two. */
 export const EDGES = [
   0, 1, 7, 8, 9, 376, 400, 424, 4063, 4064, 4065, 4071, 4072, 4073, 4079, 4080, 4081, 4096, 65_512, 70_000,
 ]

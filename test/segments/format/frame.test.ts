@@ -174,6 +174,8 @@ describe('numbers of a frame', () => {
     expect(() => encoder.encode(Buffer.alloc(64), 0, 256, 1, draft, Buffer.alloc(1))).toThrow('whole timestamp')
     const tooLong = { length: PAYLOAD_BYTES_LIMIT + 9 } as Buffer
     expect(() => encoder.encode(Buffer.alloc(64), 0, 256, 1, SAMPLE.draft, tooLong)).toThrow('length')
+    expect(() => encoder.encode(Buffer.alloc(64), 2, 256, 1, SAMPLE.draft, Buffer.alloc(1))).toThrow('words')
+    expect(() => encoder.encode(Buffer.alloc(64), 40, 256, 1, SAMPLE.draft, Buffer.alloc(1))).toThrow('words')
   })
 
   test('the length of a frame is known before it is made', () => {
