@@ -103,9 +103,13 @@ export function* readLock(file: string): Steps<LockRead | undefined> {
   }
 }
 
+/** Ours are shorter; for a longer one there is more room. */
+const LOCK_BYTES_USUAL = 1024
+
 function* readContent(handle: Handle): Steps<LockRead> {
-  const bytes = Buffer.allocUnsafe(LOCK_BYTES_MAX + 1)
+  let bytes = Buffer.allocUnsafe(LOCK_BYTES_USUAL)
   for (let length = 0; ;) {
+    if (length === bytes.length) bytes = Buffer.concat([bytes], LOCK_BYTES_MAX + 1)
     const got = yield* step({
       do: 'read',
       handle,

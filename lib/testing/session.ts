@@ -30,7 +30,7 @@ export interface Opened {
 export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup): Promise<Opened> {
   const { directory, segmentBytes, values, durability = 'synced', wrap } = setup
   const guard = new GuardedEnvironment(wrap ? wrap(env) : env)
-  const options = { environment: guard, segmentBytes, durability, codec: values.codec() }
+  const options = { environment: guard, segmentBytes, durability, codec: values.codec(), blockCacheBytes: 0 }
   try {
     return { log: await openLogWith<unknown>(directory, options, Math.min(segmentBytes, 1024)), guard }
   } finally {

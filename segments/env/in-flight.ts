@@ -12,9 +12,10 @@ export interface InFlightOptions {
   /** Performs a call now; throws what it fails with, or `SimulatedDeath`. */
   readonly perform: (call: Call) => unknown
   readonly random: Random
-  readonly turns: Turns
-  /** `prompt`: calls land one turn after their start, in order. */
-  readonly landing: 'seeded' | 'prompt'
+  /** Its turns, and who else is on it. */
+  readonly machine: { readonly turns: Turns; readonly processes: { readonly size: number } }
+  /** `seeded` when absent. `prompt`: calls land one turn after their start, in order. */
+  readonly landing: 'seeded' | 'prompt' | undefined
 }
 
 /** Where in a call a process dies: before anything of it, with it in flight, or with it done and not reported. */
@@ -61,7 +62,7 @@ export class InFlight {
     if (this.#stopped) return
     const started: Started = { call, done, held: this.#isHeld(call), landed: undefined }
     this.#started.push(started)
-    if (this.#options.landing === 'seeded' && !started.held && this.#options.random.chance(LANDS_AT_START))
+    if (this.#options.landing !== 'prompt' && !started.held && this.#options.random.chance(LANDS_AT_START))
       this.#land(started)
     this.#askForTurn()
   }
@@ -124,7 +125,7 @@ export class InFlight {
 
   #askForTurn(): void {
     this.#turnsAhead++
-    this.#options.turns.ask(this.#turn)
+    this.#options.machine.turns.ask(this.#turn)
   }
 
   #isStopped(): boolean {
@@ -147,8 +148,10 @@ export class InFlight {
 
   /** Lets calls land and chooses what is reported in this turn. */
   #next(): (() => void) | undefined {
-    const { landing, random } = this.#options
-    const seeded = landing === 'seeded'
+    const { landing, random, machine } = this.#options
+    // Nothing can come before or after what is the only thing there.
+    const isOnly = this.#started.length + this.#deferred.length === 1 && machine.processes.size === 1
+    const seeded = landing !== 'prompt' && !isOnly
     for (const started of this.#started) {
       if (!started.held && !started.landed && (!seeded || random.chance(LANDS_IN_A_TURN))) this.#land(started)
       if (this.#stopped) return undefined

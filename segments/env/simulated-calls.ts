@@ -3,7 +3,7 @@ import { type CallMode, type CallNote, type Fault, type FaultOutcome, Faults, no
 import { type DeathMoment, SimulatedDeath } from './in-flight.ts'
 import type { Machine } from './machine.ts'
 import type { OpenFiles } from './open-files.ts'
-import { asSystemError } from './system-error.ts'
+import { asSystemError, withoutStack } from './system-error.ts'
 
 export type { DeathMoment }
 
@@ -64,7 +64,7 @@ export class SimulatedCalls {
     if (index !== this.#deathAt) return this.#performNoted(call, index, mode)
     if (this.#deathMoment === 'after') this.#performForNobody(call, index, mode)
     this.#of.die()
-    throw new SimulatedDeath(this.#deathMoment)
+    throw withoutStack(() => new SimulatedDeath(this.#deathMoment))
   }
 
   /** The process dies before it hears what became of this call. */

@@ -18,7 +18,7 @@ import { Random } from './random.ts'
 import { type DeathMoment, SimulatedCalls, type TraceEntry } from './simulated-calls.ts'
 import { SimulatedFiles } from './simulated-files.ts'
 import { closeInTree, listenInTree, probeInTree } from './sockets.ts'
-import { asSystemError } from './system-error.ts'
+import { asSystemError, withoutStack } from './system-error.ts'
 import type { OtherNode } from './tree.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import { watchTree } from './watchers.ts'
@@ -81,7 +81,7 @@ export class SimulatedEnvironment implements Environment {
       die: () => this.die(),
     })
     const perform = (call: Call): unknown => this.calls.perform(call, 'started')
-    this.#inFlight = new InFlight({ perform, random, turns: machine.turns, landing: options.landing ?? 'seeded' })
+    this.#inFlight = new InFlight({ perform, random, machine, landing: options.landing })
     const { pid, startTime } = machine.nextProcess()
     this.identity = { pid, startTime, bootId: machine.bootId, pidNamespace: 'pid:[1]', host: 'simulated' }
     const isBusy = (): boolean => this.#inFlight.busy
@@ -98,7 +98,7 @@ export class SimulatedEnvironment implements Environment {
 
   call<C extends Call>(call: C): ResultOf<C> {
     if (this.#inFlight.waiting) this.#inFlight.landSome()
-    if (this.#dead) throw new SimulatedDeath()
+    if (this.#dead) throw withoutStack(() => new SimulatedDeath())
     try {
       return this.calls.perform(call, 'called') as ResultOf<C>
     } catch (error) {

@@ -43,7 +43,7 @@ const CODE_SHOWN: ReadonlyMap<ErrorName, string> = new Map([
 export function systemError(name: ErrorName, syscall: string, path?: string): SystemError {
   const code = CODE_SHOWN.get(name) ?? name
   const where = path === undefined ? '' : ` '${path}'`
-  const error = new Error(`${code}: ${syscall}${where}`)
+  const error = withoutStack(() => new Error(`${code}: ${syscall}${where}`))
   return Object.assign(error, { code, errno: ERRNO[name], syscall, ...(path === undefined ? {} : { path }) })
 }
 
@@ -51,4 +51,15 @@ export function systemError(name: ErrorName, syscall: string, path?: string): Sy
 export function asSystemError(thrown: unknown): SystemError {
   if (thrown instanceof Error && 'errno' in thrown) return thrown as SystemError
   throw thrown
+}
+
+/** Makes an error that has no stack, as those of the system have none; stacks cost more than all else of a simulated call. */
+export function withoutStack<E extends Error>(make: () => E): E {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }

@@ -29,13 +29,15 @@ export const temporaryName = (purpose: Purpose, nonce: string): string => `tmp-$
 export const cutName = (ordinal: number, offset: number, epoch: number): string =>
   `segment-${numbered(ordinal)}-at-${offset}-epoch-${epoch}.cut`
 
-const PATTERNS = [
-  ['segment', /^segment-(\d{10,16})\.log$/],
-  ['sidecar', /^segment-(\d{10,16})\.idx$/],
-  ['manifest', /^manifest-(\d{10,16})\.json$/],
-  ['lock', /^lock-(\d{10,16})$/],
-  ['socket', /^lock-(\d{10,16})\.sock$/],
-] as const
+/** One pattern for all, because an opening looks at every name several times. */
+const NUMBERED = /^(segment-|manifest-|lock-)(\d{10,16})(\.log|\.idx|\.json|\.sock|)$/
+const KINDS: ReadonlyMap<string, 'segment' | 'sidecar' | 'manifest' | 'lock' | 'socket'> = new Map([
+  ['segment-.log', 'segment'],
+  ['segment-.idx', 'sidecar'],
+  ['manifest-.json', 'manifest'],
+  ['lock-', 'lock'],
+  ['lock-.sock', 'socket'],
+])
 
 /** Nothing shorter or otherwise named is ours to remove. */
 const TEMPORARY = /^tmp-(?:segment|sidecar|manifest|durable|copy|lock)-[0-9a-f]{16,32}$/
@@ -45,12 +47,12 @@ export function parseName(name: string): LogFileName {
   if (name === CUT_DIRECTORY) return { kind: 'cut' }
   if (name === ARCHIVE_DIRECTORY) return { kind: 'archive' }
   if (TEMPORARY.test(name)) return { kind: 'temporary' }
-  for (const [kind, pattern] of PATTERNS) {
-    const digits = pattern.exec(name)?.[1]
-    if (digits === undefined) continue
-    const number = Number(digits)
-    // Another spelling of the same number would be a second name for the same file.
-    if (number >= 1 && number <= COUNT_READ_MAX && numbered(number) === digits) return { kind, number }
+  const [, before, digits = '', behind] = NUMBERED.exec(name) ?? []
+  const kind = KINDS.get(`${before}${behind}`)
+  const number = Number(digits)
+  // Another spelling of the same number would be a second name for the same file.
+  if (kind !== undefined && number >= 1 && number <= COUNT_READ_MAX && numbered(number) === digits) {
+    return { kind, number }
   }
   return { kind: 'foreign' }
 }

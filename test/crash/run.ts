@@ -79,8 +79,9 @@ async function main(): Promise<void> {
 
   function report(): void {
     const seconds = (performance.now() - started) / 1000
-    const rate = Math.round(cases / seconds)
-    console.log(`${workloads} workloads, ${cases} crashes and reopenings, ${points} crash points, ${rate} a second`)
+    const { user, system } = process.cpuUsage()
+    const rate = `${Math.round(cases / seconds)} a second, ${Math.round((cases / (user + system)) * 1e6)} a CPU second`
+    console.log(`${workloads} workloads, ${cases} crashes and reopenings, ${points} crash points, ${rate}`)
   }
 }
 
