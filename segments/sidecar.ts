@@ -2,6 +2,7 @@ import type { Handle } from './env/environment.ts'
 import { type Steps, step } from './env/steps.ts'
 import { readUpTo, withFileIfThere } from './files.ts'
 import { DEFINITION_LENGTH_BYTES, PAIR_INDEX_AT, SECTION, SECTION_ITEM_BYTES, SIDECAR_PAGE } from './format/layout.ts'
+import type { SealedLine } from './format/manifest.ts'
 import {
   PAGE_BYTES,
   type SegmentIdentity,
@@ -126,7 +127,8 @@ export function* openSidecar(path: string, expected: SegmentIdentity): Steps<Sid
   return found ?? 'missing'
 }
 
-function* readFooter(handle: Handle, expected: SegmentIdentity): Steps<SidecarFooter | SidecarProblem> {
+/** As `openSidecar`, of an open file. */
+export function* readFooter(handle: Handle, expected: SegmentIdentity): Steps<SidecarFooter | SidecarProblem> {
   const size = yield* step({ do: 'size', handle })
   if (size < PAGE_BYTES) return 'short'
   const bytes = Buffer.alloc(PAGE_BYTES)
@@ -141,6 +143,14 @@ function* readFooter(handle: Handle, expected: SegmentIdentity): Steps<SidecarFo
   }
   if (!isSame(footer, expected)) return 'outdated'
   return size === (pages + 1) * PAGE_BYTES ? footer : 'damaged'
+}
+
+/** What a sidecar must say of the segment with this line. */
+export function identityOf(logId: string, line: SealedLine): SegmentIdentity {
+  const { ordinal, salt, firstSequence, lastSequence, dataBytes, digest, head } = line
+  const baseTimestamp = BigInt(line.baseTimestamp)
+  const lastTimestamp = BigInt(line.lastTimestamp)
+  return { logId, ordinal, salt, firstSequence, lastSequence, dataBytes, digest, head, baseTimestamp, lastTimestamp }
 }
 
 function isSame(footer: SegmentIdentity, expected: SegmentIdentity): boolean {

@@ -17,6 +17,8 @@ export interface Piece {
   /** Where in `block` the part begins, and where what is there of it ends. */
   readonly start: number
   readonly end: number
+  /** Its slot of the cache; undefined where it has none. */
+  readonly slot: number | undefined
 }
 
 /**
@@ -30,28 +32,23 @@ export class BlockCache {
   /** Each for so many slots, made when the first of them is. */
   private readonly chunks: Block[] = []
   /** For each slot its file (0: free), the number of its block there, the bytes that are there, and the next of its chain. */
-  private readonly fileIds: Int32Array
-  private readonly numbers: Int32Array
-  private readonly lengths: Int32Array
-  private readonly nexts: Int32Array
+  private fileIds = new Int32Array(0)
+  private numbers = new Int32Array(0)
+  private lengths = new Int32Array(0)
+  private nexts = new Int32Array(0)
   /** First slot of each chain, plus one. */
-  private readonly heads: Int32Array
+  private heads = new Int32Array(1)
   /** Slots that were used since the clock's hand came by. */
-  private readonly used: Uint8Array
+  private used = new Uint8Array(0)
   /** Slots that a read in flight writes to. */
-  private readonly busy: Uint8Array
+  private busy = new Uint8Array(0)
+  /** Parts of a block that were found sound, a bit for each; for files whose parts have checks of their own. */
+  private sound = new Uint8Array(0)
   private hand = 0
 
   constructor(files: FilePool, bytes: number) {
     this.files = files
-    const count = (this.slotCount = Math.floor(bytes / BLOCK_BYTES))
-    this.fileIds = new Int32Array(count)
-    this.numbers = new Int32Array(count)
-    this.lengths = new Int32Array(count)
-    this.nexts = new Int32Array(count)
-    this.heads = new Int32Array(2 ** Math.ceil(Math.log2(2 * count + 1)))
-    this.used = new Uint8Array(count)
-    this.busy = new Uint8Array(count)
+    this.slotCount = Math.floor(bytes / BLOCK_BYTES)
   }
 
   /** The slot of a block that is there, to be used before the next step. */
@@ -83,6 +80,15 @@ export class BlockCache {
     return this.startOf(slot) + this.lengths[slot]!
   }
 
+  /** Whether this part of a block was found sound since it came from the disk. */
+  isSound(slot: number, part: number): boolean {
+    return (this.sound[slot]! & (1 << part)) !== 0
+  }
+
+  markSound(slot: number, part: number): void {
+    this.sound[slot]! |= 1 << part
+  }
+
   /** A block of a file, of which bytes before `fileEnd` may be read; less is there where the file ends sooner. */
   *load(file: PooledFile, number: number, fileEnd: number): Steps<Piece> {
     const wanted = Math.min(BLOCK_BYTES, fileEnd - number * BLOCK_BYTES)
@@ -109,11 +115,12 @@ export class BlockCache {
     }
     // A file of an odd length ends in the middle of a unit: the rest of that unit counts as zeros.
     block.bytes.fill(0, start + length, start + Math.ceil(length / UNIT) * UNIT)
-    if (slot === undefined) return { block, start, end: length }
+    if (slot === undefined) return { block, start, end: length, slot }
     this.drop(fileId, number)
     this.fileIds[slot] = fileId
     this.numbers[slot] = number
     this.lengths[slot] = length
+    this.sound[slot] = 0
     this.used[slot] = 1
     const chain = this.chainOf(fileId, number)
     this.nexts[slot] = this.heads[chain]!
@@ -122,11 +129,12 @@ export class BlockCache {
   }
 
   private pieceOf(slot: number): Piece {
-    return { block: this.blockOf(slot), start: this.startOf(slot), end: this.endOf(slot) }
+    return { block: this.blockOf(slot), start: this.startOf(slot), end: this.endOf(slot), slot }
   }
 
   /** A slot for a read in flight; undefined where all belong to others. */
   private takeSlot(): number | undefined {
+    if (this.fileIds.length !== this.slotCount) this.makeTables()
     const { slotCount, used, busy } = this
     for (let turn = 0; turn < 2 * slotCount; turn++) {
       const slot = this.hand
@@ -143,6 +151,19 @@ export class BlockCache {
       return slot
     }
     return undefined
+  }
+
+  /** When the first block is read: many logs are only written, or only walked. */
+  private makeTables(): void {
+    const count = this.slotCount
+    this.fileIds = new Int32Array(count)
+    this.numbers = new Int32Array(count)
+    this.lengths = new Int32Array(count)
+    this.nexts = new Int32Array(count)
+    this.heads = new Int32Array(2 ** Math.ceil(Math.log2(2 * count + 1)))
+    this.used = new Uint8Array(count)
+    this.busy = new Uint8Array(count)
+    this.sound = new Uint8Array(count)
   }
 
   private free(slot: number): void {

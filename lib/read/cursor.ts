@@ -1,12 +1,13 @@
 import type { Handle } from '../../segments/env/environment.ts'
 import { type Steps, step } from '../../segments/env/steps.ts'
-import { hasCode } from '../../segments/errors.ts'
+import { type SeglogError, hasCode } from '../../segments/errors.ts'
 import { FrameDecoder, wholeSequence } from '../../segments/format/frame.ts'
 import { FRAME, FRAMES_START, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
 import { Window } from '../../segments/window.ts'
 import type { Codec } from '../codecs/codec.ts'
 import { type EntrySource, type Page, StoredEntry } from './entry.ts'
-import type { KnownSegment, KnownSegments } from './known-segment.ts'
+import type { KnownSegment } from './known-segment.ts'
+import type { KnownSegments } from './known-segments.ts'
 import { damaged, misplaced, missingFile } from './read-errors.ts'
 import type { LogView, SegmentRef } from './view.ts'
 
@@ -42,6 +43,8 @@ export class Cursor<T> {
   /** Given where places are looked up; else frames are followed one by one from the first of the segment on. */
   private known: KnownSegment<T> | undefined
   private at = 0
+  private isPlaced = true
+  private problem: SeglogError | undefined
   private need: number = FRAME.size
 
   constructor(view: LogView, segments: KnownSegments<T>, codec: Codec<T>, range: CursorRange, readBytes: number) {
@@ -66,12 +69,11 @@ export class Cursor<T> {
       const finding = decoder.read(window.block, at - window.start, window.length, at, ref.salt)
       if (finding === 'short') {
         this.need = decoder.length
-        if (at + decoder.length > ref.end) throw damaged(ref, at, sequence, finding)
-        return 'fill'
+        return at + decoder.length > ref.end ? this.note(damaged(ref, at, sequence, finding)) : 'fill'
       }
-      if (finding !== 'frame') throw damaged(ref, at, sequence, finding)
+      if (finding !== 'frame') return this.note(damaged(ref, at, sequence, finding))
       const found = wholeSequence(decoder.sequenceLow, ref.firstSequence)
-      if (found !== sequence) throw misplaced(ref, at, sequence, found)
+      if (found !== sequence) return this.note(misplaced(ref, at, sequence, found))
       this.at = at + decoder.length
       this.need = FRAME.size
       if (decoder.kind === KIND.record) return this.take()
@@ -85,6 +87,10 @@ export class Cursor<T> {
     const { ref, sequence } = this
     if (ref === undefined || sequence < ref.firstSequence || sequence > ref.lastSequence) {
       yield* this.goTo(yield* this.view.segmentOf(sequence))
+    } else if (this.problem !== undefined) {
+      yield* this.lookAgain(this.problem)
+    } else if (!this.isPlaced) {
+      this.at = yield* this.placeOf(sequence)
     }
     const { window, at, need } = this
     if (window.holds(at, need)) return
@@ -97,7 +103,7 @@ export class Cursor<T> {
     const end = this.ref!.end
     yield* window.load(this.handle!, Math.min(start, at), at + need - Math.min(start, at), end)
     if (this.page.block !== window.block) this.page = { block: window.block, undecoded: 0 }
-    if (!window.holds(at, need)) throw damaged(this.ref!, at, sequence, 'short')
+    if (!window.holds(at, need)) this.note(damaged(this.ref!, at, sequence, 'short'))
   }
 
   /** Closes what is open. A cursor that is asked again looks its segment up anew. */
@@ -105,6 +111,7 @@ export class Cursor<T> {
     const { handle } = this
     this.handle = undefined
     this.ref = undefined
+    this.problem = undefined
     if (handle === undefined) return
     try {
       yield* step({ do: 'close', handle })
@@ -135,13 +142,37 @@ export class Cursor<T> {
     const fromStart = this.stride === 1 && this.sequence === ref.firstSequence
     this.known = fromStart ? undefined : yield* this.segments.get(ref, this.sequence)
     this.source = this.known ?? { path: ref.path, baseTimestamp: ref.baseTimestamp, decoder: this.codec.decoder() }
-    this.at = fromStart ? FRAMES_START : this.placeOf(this.sequence)
+    this.at = fromStart ? FRAMES_START : yield* this.placeOf(this.sequence)
   }
 
-  private placeOf(sequence: number): number {
-    const units = this.known!.unitsOf(sequence)
+  private *placeOf(sequence: number): Steps<number> {
+    const units = yield* this.known!.unitsOf(sequence)
     if (units === 0) throw damaged(this.ref!, undefined, sequence, 'invalid')
+    this.isPlaced = true
     return units * UNIT
+  }
+
+  /** What is wrong at the place of the next record, `fill` looks into. */
+  private note(problem: SeglogError): 'fill' {
+    this.problem = problem
+    return 'fill'
+  }
+
+  /**
+   * A record may stand elsewhere than it seemed: behind a control frame that is damaged, or not where a sidecar says. Goes
+   * on there, else throws.
+   */
+  private *lookAgain(problem: SeglogError): Steps<void> {
+    const { at, sequence, stride } = this
+    this.problem = undefined
+    const known = this.known ?? (yield* this.segments.get(this.ref!, sequence))
+    yield* known.doubt()
+    const place = (yield* known.unitsOf(sequence)) * UNIT
+    if (place === 0 || place === at || (stride === 1 && place < at)) throw problem
+    this.known = known
+    this.source = known
+    this.at = place
+    this.need = FRAME.size
   }
 
   private define(): void {
@@ -167,15 +198,15 @@ export class Cursor<T> {
       (decoder.tag & TAG.plain) !== 0,
     )
     const { ref } = this
-    if (this.stride === -1 && ref !== undefined && this.sequence >= ref.firstSequence) this.at = this.placeBefore()
+    if (this.stride === -1 && ref !== undefined && this.sequence >= ref.firstSequence) this.stepBack(ref)
     return entry
   }
 
-  /** In reverse a place that is not known is an error of the next step, not of this one. */
-  private placeBefore(): number {
-    if (this.sequence < this.range.from) return this.at
-    const units = this.known!.unitsOf(this.sequence)
-    return units === 0 ? this.ref!.end : units * UNIT
+  /** In reverse a place that is not known is looked up by `fill`: at the end of a segment nothing can be read. */
+  private stepBack(ref: SegmentRef): void {
+    const units = this.known!.peekUnits(this.sequence)
+    this.isPlaced = units !== undefined && units !== 0
+    this.at = this.isPlaced ? units! * UNIT : ref.end
   }
 }
 

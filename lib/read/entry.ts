@@ -94,7 +94,7 @@ const COPY_FROM_BYTES = 512
  * value of an entry before he asks for the next gets the same few bytes again and again, and nothing is allocated.
  */
 export class EntryRoom {
-  page: Page = { block: new Block(ROOM_BYTES), undecoded: 0 }
+  page: Page = { block: new Block(0), undecoded: 0 }
   private end = 0
 
   /** Copies a payload; gives its place in `page`, which is of this copy until the next. */

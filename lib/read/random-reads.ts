@@ -1,18 +1,20 @@
 import type { Steps } from '../../segments/env/steps.ts'
+import type { SeglogError } from '../../segments/errors.ts'
 import { readUpTo } from '../../segments/files.ts'
 import { Block, FrameDecoder, type FrameFinding, wholeSequence } from '../../segments/format/frame.ts'
 import { FRAME, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
 import { BLOCK_BYTES, type BlockCache, type Piece } from './block-cache.ts'
 import { EntryRoom, type Page, StoredEntry } from './entry.ts'
 import type { FilePool } from './file-pool.ts'
-import type { KnownSegment, KnownSegments } from './known-segment.ts'
+import type { KnownSegment } from './known-segment.ts'
+import type { KnownSegments } from './known-segments.ts'
 import { damaged, misplaced } from './read-errors.ts'
 
 /** Blocks and frames begin on units, and places are told in them. */
 const UNITS_PER_BLOCK = BLOCK_BYTES / UNIT
 
 /** A part of a file, and whose it is: of an entry's own page, or of the cache. */
-interface Found extends Piece {
+interface Found extends Omit<Piece, 'slot'> {
   readonly page: Page | undefined
 }
 
@@ -38,8 +40,8 @@ export class RandomReads<T> {
     const { cache, decoder } = this
     const segment = this.segments.peek(sequence)
     if (segment === undefined) return undefined
-    const units = segment.unitsOf(sequence)
-    if (units === 0) return undefined
+    const units = segment.peekUnits(sequence)
+    if (units === undefined || units === 0) return undefined
     const slot = cache.find(segment.file.id, (units / UNITS_PER_BLOCK) | 0)
     if (slot === undefined) return undefined
     const block = cache.blockOf(slot)
@@ -53,18 +55,27 @@ export class RandomReads<T> {
   /** A record that is in the log. Throws GAP, ARCHIVED, CORRUPT or an error of the disk. */
   *get(sequence: number): Steps<StoredEntry<T>> {
     const segment = yield* this.segments.of(sequence)
-    const units = segment.unitsOf(sequence)
-    if (units === 0) throw damaged(segment.ref, undefined, sequence, 'invalid')
+    const found = yield* this.look(segment, sequence)
+    if (found instanceof StoredEntry) return found
+    if (!(yield* segment.doubt())) throw found
+    const again = yield* this.look(segment, sequence)
+    if (again instanceof StoredEntry) return again
+    throw again
+  }
+
+  /** The record where it should be, or what is wrong there: on the disk, whatever the cache holds. */
+  private *look(segment: KnownSegment<T>, sequence: number): Steps<StoredEntry<T> | SeglogError> {
+    const units = yield* segment.unitsOf(sequence)
+    if (units === 0) return damaged(segment.ref, undefined, sequence, 'invalid')
     const offset = units * UNIT
     const found = yield* this.readAt(segment, sequence, offset)
     if (found instanceof StoredEntry) return found
-    // What is wrong in the cache may be right on the disk by now; an error tells how it stands there.
     const number = Math.floor(offset / BLOCK_BYTES)
     this.cache.drop(segment.file.id, number)
     this.cache.drop(segment.file.id, number + 1)
     const again = yield* this.readAt(segment, sequence, offset)
     if (again instanceof StoredEntry) return again
-    throw typeof again === 'number'
+    return typeof again === 'number'
       ? misplaced(segment.ref, offset, sequence, again)
       : damaged(segment.ref, offset, sequence, again)
   }

@@ -7,7 +7,7 @@ import { BlockCache } from './block-cache.ts'
 import { Cursor } from './cursor.ts'
 import type { Entry } from './entry.ts'
 import { FilePool } from './file-pool.ts'
-import { KnownSegments } from './known-segment.ts'
+import { KnownSegments } from './known-segments.ts'
 import { RandomReads } from './random-reads.ts'
 import { type ReadOptions, resolveRange } from './range.ts'
 import { CursorRecords, type Records } from './reader.ts'
@@ -29,8 +29,7 @@ export class Reading<T> {
   private readonly limits: ReadLimits
   private readonly files: FilePool
   private readonly segments: KnownSegments<T>
-  /** Made when it is first needed: many logs are only written, or only walked. */
-  private randomReads: RandomReads<T> | undefined
+  private readonly random: RandomReads<T>
 
   constructor(env: Environment, view: LogView, codec: Codec<T>, limits: ReadLimits) {
     this.env = env
@@ -38,7 +37,9 @@ export class Reading<T> {
     this.codec = codec
     this.limits = limits
     this.files = new FilePool(limits.openFilesMax)
-    this.segments = new KnownSegments(view, codec, this.files)
+    const cache = new BlockCache(this.files, limits.blockCacheBytes)
+    this.segments = new KnownSegments(view, codec, this.files, cache)
+    this.random = new RandomReads(this.segments, this.files, cache)
   }
 
   get(sequence: number): Entry<T> | undefined {
@@ -62,12 +63,6 @@ export class Reading<T> {
         else this.files.onceEmpty(resolve)
       })
     })
-  }
-
-  private get random(): RandomReads<T> {
-    const { files, limits } = this
-    const { blockCacheBytes } = limits
-    return (this.randomReads ??= new RandomReads(this.segments, files, new BlockCache(files, blockCacheBytes)))
   }
 
   private fetch(sequence: number): Entry<T> {

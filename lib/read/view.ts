@@ -3,8 +3,10 @@ import type { ManifestStore } from '../../segments/manifest-store.ts'
 import { SeglogError } from '../../segments/errors.ts'
 import type { SealedLine, SegmentLine } from '../../segments/format/manifest.ts'
 import { segmentName } from '../../segments/format/names.ts'
+import type { SegmentIdentity } from '../../segments/format/sidecar.ts'
 import type { SegmentKeys } from '../../segments/key-pairs.ts'
 import type { OffsetList, Segment } from '../../segments/segment.ts'
+import { identityOf } from '../../segments/sidecar.ts'
 
 /**
  * A segment as a reader sees it. Two of them are of the same file if and only if `ordinal` and `salt` are equal: a
@@ -21,6 +23,8 @@ export interface SegmentRef {
   readonly baseTimestamp: bigint
   /** Bytes that may be read. */
   readonly end: number
+  /** What its sidecar must say to be of use; undefined where it has none, because it is not sealed. */
+  readonly identity: SegmentIdentity | undefined
   /** What the writer knows of it; undefined for a sealed one. */
   readonly live:
     | {
@@ -98,6 +102,7 @@ export class WriterView implements LogView {
       lastSequence: Math.min(segment.lastSequence, this.highWatermark),
       baseTimestamp: segment.baseTimestamp,
       end: segment.durableEnd,
+      identity: undefined,
       live: segment,
     }
   }
@@ -138,6 +143,7 @@ export class WriterView implements LogView {
       lastSequence: line.lastSequence,
       baseTimestamp: BigInt(line.baseTimestamp),
       end: line.dataBytes,
+      identity: identityOf(this.manifests.latest.logId, line),
       live: undefined,
     }
     this.sealed.set(line.ordinal, ref)
