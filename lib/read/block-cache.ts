@@ -9,7 +9,7 @@ import type { FilePool, PooledFile } from './file-pool.ts'
 export const BLOCK_BYTES = 16 * 1024
 
 /** Memory is taken in pieces of so many blocks, as it is used. */
-const SLOTS_PER_CHUNK = 8
+const SLOTS_PER_CHUNK = 4
 
 /** A part of a file in memory, until the next step: then its place may be given to another. */
 export interface Piece {

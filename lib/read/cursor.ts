@@ -9,12 +9,15 @@ import { type EntrySource, type Page, StoredEntry } from './entry.ts'
 import type { KnownSegment } from './known-segment.ts'
 import type { KnownSegments } from './known-segments.ts'
 import { damaged, misplaced, missingFile } from './read-errors.ts'
+import type { TimeSeek } from './time-seek.ts'
 import type { LogView, SegmentRef } from './view.ts'
 
 /** A range of records to walk, both ends included and within the log. */
 export interface CursorRange {
   readonly from: number
   readonly to: number
+  /** Records before this time are left out. */
+  readonly fromTime: bigint | undefined
   readonly direction: 'forward' | 'reverse'
   /** Most records, and most bytes of frames; one record is given even where it is longer. */
   readonly countMax: number
@@ -30,6 +33,8 @@ export class Cursor<T> {
   private readonly segments: KnownSegments<T>
   private readonly codec: Codec<T>
   private range: CursorRange
+  /** Where the range begins by time; asked once. */
+  private seek: TimeSeek<T> | undefined
   private readonly stride: 1 | -1
   private readonly decoder = new FrameDecoder()
   private readonly window: Window
@@ -47,7 +52,15 @@ export class Cursor<T> {
   private problem: SeglogError | undefined
   private need: number = FRAME.size
 
-  constructor(view: LogView, segments: KnownSegments<T>, codec: Codec<T>, range: CursorRange, readBytes: number) {
+  constructor(
+    view: LogView,
+    segments: KnownSegments<T>,
+    codec: Codec<T>,
+    range: CursorRange,
+    readBytes: number,
+    seek: TimeSeek<T>,
+  ) {
+    this.seek = range.fromTime === undefined ? undefined : seek
     this.view = view
     this.segments = segments
     this.codec = codec
@@ -84,6 +97,7 @@ export class Cursor<T> {
 
   /** Fetches what `next` lacks. */
   *fill(): Steps<void> {
+    if (this.seek !== undefined) return yield* this.findStart(this.seek)
     const { ref, sequence } = this
     if (ref === undefined || sequence < ref.firstSequence || sequence > ref.lastSequence) {
       yield* this.goTo(yield* this.view.segmentOf(sequence))
@@ -124,6 +138,14 @@ export class Cursor<T> {
   /** Goes on with a later end: who follows a log comes back for what was appended since. */
   extend(to: number): void {
     this.range = { ...this.range, to }
+  }
+
+  private *findStart(seek: TimeSeek<T>): Steps<void> {
+    const { range } = this
+    const from = yield* seek.first(range.fromTime!, range.from, range.to)
+    this.seek = undefined
+    this.range = { ...range, from }
+    if (this.stride === 1) this.sequence = from
   }
 
   private *goTo(ref: SegmentRef): Steps<void> {

@@ -5,6 +5,8 @@ import type { LogView } from './view.ts'
 export interface ReadOptions {
   /** First record; default the first of the log. Earlier ones that are archived are an error of the walk. */
   readonly from?: number
+  /** Nothing before this time, in nanoseconds since 1970: begins with the first live record at or after it. */
+  readonly fromTime?: bigint
   /** Last record; default and at most the high-watermark when the walk begins. */
   readonly to?: number
   /** From the last record to the first. */
@@ -19,8 +21,15 @@ export interface ReadOptions {
 export function resolveRange(options: ReadOptions, view: LogView): CursorRange {
   const from = sequence('from', options.from)
   const to = sequence('to', options.to)
+  const { fromTime } = options
+  if (fromTime !== undefined && (typeof fromTime !== 'bigint' || fromTime < 0n)) {
+    throw invalid('fromTime', 'a bigint of nanoseconds since 1970', fromTime)
+  }
+  // By time only what is not archived is looked at.
+  const first = from === undefined || fromTime !== undefined ? view.firstSequence : 1
   return {
-    from: Math.max(1, from ?? view.firstSequence),
+    from: Math.max(first, from ?? 1),
+    fromTime,
     to: Math.min(to ?? Infinity, view.highWatermark),
     direction: options.reverse === true ? 'reverse' : 'forward',
     countMax: budget('limit', options.limit),

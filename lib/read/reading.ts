@@ -11,6 +11,7 @@ import { KnownSegments } from './known-segments.ts'
 import { RandomReads } from './random-reads.ts'
 import { type ReadOptions, resolveRange } from './range.ts'
 import { CursorRecords, type Records } from './reader.ts'
+import { TimeSeek } from './time-seek.ts'
 import type { LogView } from './view.ts'
 
 /** How much memory and how many files reading may take. */
@@ -52,7 +53,11 @@ export class Reading<T> {
     resolveRange(options, this.view)
     const readBytes = windowBytes(this.limits.segmentBytes)
     const { view, segments, codec } = this
-    return new CursorRecords(this.env, () => new Cursor(view, segments, codec, resolveRange(options, view), readBytes))
+    const seek = new TimeSeek(view, this.random)
+    return new CursorRecords(
+      this.env,
+      () => new Cursor(view, segments, codec, resolveRange(options, view), readBytes, seek),
+    )
   }
 
   /** Closes the files of random reads: those in use when their calls are back, and then it resolves. Walks go on. */
