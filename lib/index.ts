@@ -1,7 +1,14 @@
 export { openLog, type OpenLogOptions } from './open.ts'
 export type { Log, LogStats } from './log.ts'
 export type { OpenOptions } from './options.ts'
-export { verifyLog, type VerifyOptions, type WatchOptions, type WorldOption } from './operations.ts'
+export {
+  copyLog,
+  salvageLog,
+  verifyLog,
+  type VerifyOptions,
+  type WatchOptions,
+  type WorldOption,
+} from './operations.ts'
 export type { Entry } from './read/entry.ts'
 export type { ReadOptions } from './read/range.ts'
 export type { Records } from './read/reader.ts'
@@ -17,6 +24,8 @@ export { json } from './codecs/json.ts'
 export { SeglogError, type ErrorCode, type ErrorDetails } from '../segments/errors.ts'
 export type { Durability } from '../segments/placer.ts'
 export type { CutReport, RecoveryReport } from '../recovery/report.ts'
+export type { CopyReport } from '../recovery/backup.ts'
+export type { SalvageReport } from '../recovery/salvage.ts'
 export type { Progress } from '../recovery/verify-progress.ts'
 export type { VerifyReport } from '../recovery/verify.ts'
 export type { Finding } from '../recovery/evidence.ts'

@@ -1,4 +1,5 @@
 import type { RecoveryReport } from '../recovery/report.ts'
+import type { CopyReport } from '../recovery/backup.ts'
 import type { VerifyReport } from '../recovery/verify.ts'
 import type { Environment, Timer } from '../segments/env/environment.ts'
 import type { Steps } from '../segments/env/steps.ts'
@@ -9,7 +10,7 @@ import type { KeyDefinition } from './keys/definitions.ts'
 import type { KeyValue } from './keys/key-value.ts'
 import { KeyLookup, type LookupOptions } from './keys/lookup.ts'
 import type { ResolvedOptions } from './options.ts'
-import { type VerifyOptions, verifyLog } from './operations.ts'
+import { type VerifyOptions, type WatchOptions, copyLog, verifyLog } from './operations.ts'
 import type { Entry } from './read/entry.ts'
 import type { ReadOptions } from './read/range.ts'
 import type { Records } from './read/reader.ts'
@@ -213,6 +214,12 @@ export class Log<T> {
   lookupAll(kind: string, key: KeyValue, options: LookupOptions = {}): Iterable<Entry<T>> {
     this.mustBeOpen()
     return this.keyLookup.all(kind, key, options)
+  }
+
+  /** Copies the log up to its high-watermark, while it is written, into an empty directory; see `copyLog`. */
+  copyTo(directory: string, options: WatchOptions = {}): Promise<CopyReport> {
+    this.mustBeOpen()
+    return copyLog(this.directory, directory, { ...options, environment: this.env })
   }
 
   stats(): LogStats {

@@ -1,9 +1,12 @@
+import { type CopyReport, copyLog as copySteps } from '../recovery/backup.ts'
+import { type SalvageReport, salvage } from '../recovery/salvage.ts'
 import { type Progress, Watch } from '../recovery/verify-progress.ts'
 import { type VerifyReport, verify } from '../recovery/verify.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { nodeEnvironment } from '../segments/env/node.ts'
 import { type Steps, runLater } from '../segments/env/steps.ts'
 import { invalid, wrapSystemError } from '../segments/errors.ts'
+import { makeReady } from './directories.ts'
 
 /** What long work on a whole log takes. */
 export interface WatchOptions {
@@ -32,26 +35,72 @@ const FINDINGS_MAX = 1000
  * NOT_A_LOG, UNSUPPORTED_FORMAT, IO, INVALID_ARGUMENT, or the reason of the signal.
  */
 export function verifyLog(directory: string, options: VerifyOptions & WorldOption = {}): Promise<VerifyReport> {
-  const { environment = nodeEnvironment(), findingsMax = FINDINGS_MAX } = options
-  if (!Number.isSafeInteger(findingsMax) || findingsMax < 1) {
-    return Promise.reject(invalid('findingsMax', 'a whole number from 1 on', findingsMax))
-  }
-  const path = environment.absolute(directory)
-  const work = verify(path, watchOf(environment, options), findingsMax)
-  return run(environment, 'verifying the log', work, options.signal)
+  const { environment = nodeEnvironment() } = options
+  return run(environment, 'verifying the log', options, (watch) =>
+    verify(pathOf(environment, directory), watch, findingsMaxOf(options)),
+  )
 }
 
-function watchOf(env: Environment, { onProgress, signal }: WatchOptions): Watch {
-  return new Watch(() => env.monotonicMs(), onProgress, signal)
+/**
+ * Copies every valid record of the log in `from`, however damaged, into a new log in `to`, a directory that is empty or not
+ * there yet. Sequences and times stay; what cannot be read is `lost` in the report and given up by name in the new log.
+ * The old log is not touched. Rejects with CORRUPT where nothing but traces of a log is left, NOT_A_LOG,
+ * UNSUPPORTED_FORMAT, DISK_FULL, IO, INVALID_ARGUMENT, or the reason of the signal; what was made by then is no log.
+ */
+export function salvageLog(
+  from: string,
+  to: string,
+  options: VerifyOptions & WorldOption = {},
+): Promise<SalvageReport> {
+  const { environment = nodeEnvironment() } = options
+  return run(environment, 'salvaging the log', options, (watch) => {
+    const findingsMax = findingsMaxOf(options)
+    const [source, target] = [pathOf(environment, from), pathOf(environment, to)]
+    makeReady(environment, target)
+    return salvage(environment, source, target, watch, findingsMax)
+  })
+}
+
+/**
+ * Copies the log in `from` up to its high-watermark into `to`, a directory that is empty or not there yet; the log may be
+ * written meanwhile. The copy is checked, durable, and opens as a log that was closed. Rejects with CORRUPT where the log
+ * is damaged (salvage it instead), and as `salvageLog`.
+ */
+export function copyLog(from: string, to: string, options: WatchOptions & WorldOption = {}): Promise<CopyReport> {
+  const { environment = nodeEnvironment() } = options
+  return run(environment, 'copying the log', options, (watch) => {
+    const [source, target] = [pathOf(environment, from), pathOf(environment, to)]
+    makeReady(environment, target)
+    return copySteps(environment, source, target, watch)
+  })
+}
+
+function findingsMaxOf({ findingsMax = FINDINGS_MAX }: VerifyOptions): number {
+  if (Number.isSafeInteger(findingsMax) && findingsMax >= 1) return findingsMax
+  throw invalid('findingsMax', 'a whole number from 1 on', findingsMax)
+}
+
+function pathOf(env: Environment, directory: string): string {
+  if (typeof directory !== 'string' || directory === '') throw invalid('directory', 'a path', directory)
+  return env.absolute(directory)
 }
 
 /** Drives long work off this thread. What its own signal says passes as it is. */
-function run<T>(env: Environment, doing: string, steps: Steps<T>, signal?: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
+function run<T>(
+  env: Environment,
+  doing: string,
+  { onProgress, signal }: WatchOptions,
+  begin: (watch: Watch) => Steps<T>,
+): Promise<T> {
+  const work = new Promise<T>((resolve, reject) => {
+    const steps = begin(new Watch(() => env.monotonicMs(), onProgress, signal))
     runLater(env, steps, (error, result) => {
-      if (error === null) resolve(result as T)
-      else if (signal?.aborted === true && error === signal.reason && error instanceof Error) reject(error)
-      else reject(wrapSystemError(error, doing))
+      if (error instanceof Error) reject(error)
+      else if (error !== null) reject(wrapSystemError(error, doing))
+      else resolve(result as T)
     })
+  })
+  return work.catch((error: unknown) => {
+    throw error instanceof Error && signal?.reason === error ? error : wrapSystemError(error, doing)
   })
 }

@@ -81,7 +81,8 @@ function* copyFrames(request: CopyRequest, source: Handle, target: Handle, salt:
   return digest
 }
 
-function* copyRaw(source: Handle, target: Handle, from: number, to: number): Steps<void> {
+/** Copies bytes as they are; fewer where the source is shorter. */
+export function* copyRaw(source: Handle, target: Handle, from: number, to: number): Steps<void> {
   const window = new Window(windowBytes(to - from))
   for (let at = from; at < to;) {
     yield* window.load(source, at, 1, to)

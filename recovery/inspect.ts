@@ -9,6 +9,7 @@ import { isZero } from '../segments/format/prefix.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { latestSlot, readSlots } from '../segments/slots-file.ts'
 import type { Finding, Inspection } from './evidence.ts'
+import { mustBeFinished } from './backup-target.ts'
 import { inspectSegments, isAllZero } from './inspect-segments.ts'
 import { rebuildManifest, withLifecycle } from './rebuild.ts'
 
@@ -112,7 +113,10 @@ interface FoundManifest {
 function* readManifests(directory: string, names: Names, findings: Finding[]): Steps<FoundManifest> {
   for (const [index, generation] of names.manifests.entries()) {
     const finding = yield* readManifest(directory, generation)
-    if (finding.found === 'manifest') return { manifest: finding.manifest, from: index === 0 ? 'newest' : 'previous' }
+    if (finding.found === 'manifest') {
+      mustBeFinished(directory, finding.manifest)
+      return { manifest: finding.manifest, from: index === 0 ? 'newest' : 'previous' }
+    }
     findings.push(manifestFinding(directory, generation, finding))
   }
   return { manifest: undefined, from: 'nowhere' }

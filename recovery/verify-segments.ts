@@ -10,7 +10,7 @@ import type { Scan } from '../segments/stretches.ts'
 import { ownHeader } from './inspect-segments.ts'
 import { Findings, type Missing, explainHole, range } from './verify-findings.ts'
 import type { Watch } from './verify-progress.ts'
-import { readHead } from './verify-survey.ts'
+import { type Unsealed, readHead } from './verify-survey.ts'
 
 /** What a verification carries along. */
 export interface Verification {
@@ -187,4 +187,30 @@ function checkEnd(
   }
   if (!holes.isEmpty || segment.digest === undefined || last.digest === segment.digest) return undefined
   return { code: 'CORRUPT', message: 'these are not the frames that were sealed (their digest differs)', offset: 0 }
+}
+
+/** What the header of a used successor says of the segment before it; undefined where it says nothing. */
+export function wholeOf(
+  segment: Unsealed,
+  successor: Unsealed | undefined,
+  firstSequence: number,
+  before: SealedLine | undefined,
+): WholeSegment | undefined {
+  if (successor?.header?.found !== 'header') return undefined
+  const { predecessor, firstSequence: nextFirst } = successor.header.header
+  if (predecessor?.ordinal !== segment.ordinal) return undefined
+  const { header, line } = segment
+  const salt = header?.found === 'header' ? header.header.salt : line?.salt
+  if (salt === undefined) return undefined
+  return {
+    ordinal: segment.ordinal,
+    path: segment.path,
+    salt,
+    firstSequence,
+    lastSequence: nextFirst - 1,
+    dataBytes: predecessor.bytes,
+    digest: predecessor.digest,
+    baseTimestamp: header?.found === 'header' ? header.header.baseTimestamp : undefined,
+    before,
+  }
 }

@@ -8,6 +8,7 @@ import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest
 import { SLOTS_NAME, segmentName } from '../segments/format/names.ts'
 import type { Position, Slot } from '../segments/format/slots.ts'
 import { latestSlot, readSlots } from '../segments/slots-file.ts'
+import { mustBeFinished } from './backup-target.ts'
 import type { Finding } from './evidence.ts'
 import { ownHeader } from './inspect-segments.ts'
 import { type Names, furthest, isBeyond, manifestFinding, readManifest, sortNames, tracesOf } from './inspect.ts'
@@ -111,6 +112,7 @@ function* readAllManifests(
       best ??= { manifest: finding.manifest, from: index === 0 ? 'newest' : 'previous' }
     } else findings.push(manifestFinding(directory, generation, finding))
   }
+  if (best !== undefined) mustBeFinished(directory, best.manifest)
   return best
 }
 

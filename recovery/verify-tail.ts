@@ -73,7 +73,7 @@ function isDamaged({ verdict }: Decision): boolean {
   return verdict === 'damaged' || verdict === 'corrupt'
 }
 
-function decideTail(survey: Survey, tail: Unsealed, key: SegmentKey, scan: Scan, claimedEnd: number): Decision {
+export function decideTail(survey: Survey, tail: Unsealed, key: SegmentKey, scan: Scan, claimedEnd: number): Decision {
   return decide({
     ordinal: tail.ordinal,
     scan: { ...scan, claimedEnd },

@@ -4,8 +4,8 @@ import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
 import type { Finding } from './evidence.ts'
 import { Findings } from './verify-findings.ts'
 import { type Watch, watched } from './verify-progress.ts'
-import { type Verification, type WholeSegment, checkWhole } from './verify-segments.ts'
-import { type Survey, type Unsealed, isSameLog, survey } from './verify-survey.ts'
+import { type Verification, type WholeSegment, checkWhole, wholeOf } from './verify-segments.ts'
+import { type Survey, isSameLog, survey } from './verify-survey.ts'
 import { checkTail } from './verify-tail.ts'
 
 /** What a verification found. */
@@ -241,30 +241,4 @@ function isHarmless({ code }: Finding): boolean {
 function sizeOf({ sealed, unsealed }: Survey): number {
   const bytes = sealed.reduce((sum, line) => sum + line.dataBytes, 0)
   return unsealed.reduce((sum, segment) => sum + segment.size, bytes)
-}
-
-/** What the header of a used successor says of the segment before it; undefined where it says nothing. */
-function wholeOf(
-  segment: Unsealed,
-  successor: Unsealed | undefined,
-  firstSequence: number,
-  before: SealedLine | undefined,
-): WholeSegment | undefined {
-  if (successor?.header?.found !== 'header') return undefined
-  const { predecessor, firstSequence: nextFirst } = successor.header.header
-  if (predecessor?.ordinal !== segment.ordinal) return undefined
-  const { header, line } = segment
-  const salt = header?.found === 'header' ? header.header.salt : line?.salt
-  if (salt === undefined) return undefined
-  return {
-    ordinal: segment.ordinal,
-    path: segment.path,
-    salt,
-    firstSequence,
-    lastSequence: nextFirst - 1,
-    dataBytes: predecessor.bytes,
-    digest: predecessor.digest,
-    baseTimestamp: header?.found === 'header' ? header.header.baseTimestamp : undefined,
-    before,
-  }
 }

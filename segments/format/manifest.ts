@@ -53,6 +53,8 @@ export interface Manifest {
   readonly cursors: Readonly<Record<string, CursorState>>
   /** Null in a stream. */
   readonly run: RunIdentity | null
+  /** What makes this directory and has not come to its end: until then it is no log. */
+  readonly unfinished?: 'copy' | 'salvage'
 }
 
 /** How keys of one kind are found: along a path of names, or by a function of the user's in this version. */
@@ -276,6 +278,7 @@ const MEMBERS: Readonly<Record<string, Check>> = {
   cursors: (value) =>
     isObject(value) && Object.entries(value as object).every(([name, state]) => isName(name) && isCursorState(state)),
   run: orNull(isRunIdentity),
+  unfinished: optional(oneOf('copy', 'salvage')),
 }
 
 /**

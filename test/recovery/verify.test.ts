@@ -4,6 +4,7 @@ import type { VerifyReport } from '../../recovery/verify.ts'
 import { verify as verifySteps } from '../../recovery/verify.ts'
 import { Watch } from '../../recovery/verify-progress.ts'
 import { type SimulatedEnvironment } from '../../segments/env/simulated.ts'
+import { between } from './between.ts'
 import { type Ending, type Place, places, smallLog } from './small-log.ts'
 import { content, exchange, fill, item, machine, manifests, open, segment, shorten, spoil, zero } from './world.ts'
 
@@ -163,29 +164,13 @@ describe('files', () => {
 })
 
 describe('beside a writer at work', () => {
-  /** Runs the steps with this between every two calls. */
-  function between(env: SimulatedEnvironment, act: (call: number) => void): VerifyReport {
-    const steps = verifySteps(DIR, new Watch(() => env.monotonicMs()), 100)
-    let turn = steps.next()
-    for (let call = 1; !turn.done; call++) {
-      act(call)
-      let result: unknown
-      try {
-        result = env.call(turn.value)
-      } catch (error) {
-        turn = steps.throw(error)
-        continue
-      }
-      turn = steps.next(result)
-    }
-    return turn.value
-  }
+  const steps = (env: SimulatedEnvironment) => verifySteps(DIR, new Watch(() => env.monotonicMs()), 100)
 
   it.each([1, 2, 3, 7])('that writes, rolls and seals between every %s calls, nothing is found', async (every) => {
     const env = machine()
     const log = await open(env, { segmentBytes: 1024 })
     fill(log, 30)
-    const report = between(env, (call) => {
+    const report = between(env, steps(env), (call) => {
       if (call % every !== 0 || log.lastSequence > 500) return
       fill(log, log.lastSequence + 3)
     })
@@ -211,7 +196,7 @@ describe('beside a writer at work', () => {
     fill(log, 30)
     await env.settle()
     spoil(env, segment(1), 300)
-    const report = between(env, (call) => {
+    const report = between(env, steps(env), (call) => {
       if (log.lastSequence < 200 && call % 2 === 0) fill(log, log.lastSequence + 1)
     })
     expect(report.findings).toHaveLength(1)

@@ -1,0 +1,212 @@
+import type { Environment, Handle } from '../segments/env/environment.ts'
+import { type Steps, step } from '../segments/env/steps.ts'
+import { SeglogError } from '../segments/errors.ts'
+import { makeFile, writeAll } from '../segments/files.ts'
+import { DIGEST_START, addToDigest } from '../segments/format/checksum.ts'
+import { FrameDecoder, wholeSequence } from '../segments/format/frame.ts'
+import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
+import { FRAME, FRAMES_START, KIND, SEGMENT_BYTES_MAX, TAG, UNIT } from '../segments/format/layout.ts'
+import type { SealedLine } from '../segments/format/manifest.ts'
+import { MOVED_EXTRA_BYTES, moveFrame } from '../segments/format/move-frame.ts'
+import { segmentName } from '../segments/format/names.ts'
+import type { SegmentKey } from '../segments/scan.ts'
+import { drawSalt } from '../segments/segment-files.ts'
+import { NO_HEAD } from '../segments/sealing.ts'
+import { Window } from '../segments/window.ts'
+import type { SalvageRun } from './salvage-runs.ts'
+
+/** A damaged segment that is open to be read. */
+export interface SalvageSource {
+  readonly path: string
+  readonly handle: Handle
+  readonly key: SegmentKey
+  /** Where times count from, also where the header is lost. */
+  readonly baseTimestamp: bigint
+  readonly header: Pick<SegmentHeader, 'codec' | 'compression' | 'chain' | 'epoch'>
+}
+
+/** A dictionary frame, as it stood in its segment. */
+interface Definition {
+  readonly bytes: Buffer
+  readonly timestamp: bigint
+}
+
+const OUTPUT_BYTES = 1024 * 1024
+
+/** Writes what was salvaged into sealed segments of a new log, frame by frame as verified. */
+export class SalvageWriter {
+  readonly lines: SealedLine[] = []
+  private readonly env: Environment
+  private readonly directory: string
+  private readonly logId: string
+
+  constructor(env: Environment, directory: string, logId: string) {
+    this.env = env
+    this.directory = directory
+    this.logId = logId
+  }
+
+  /** All runs of one segment, each into a segment of its own: a segment has no gap inside. */
+  *writeRuns(source: SalvageSource, runs: readonly SalvageRun[]): Steps<void> {
+    const definitions: Definition[] = []
+    for (const run of runs) {
+      const isEmpty = run.lastSequence < run.firstSequence
+      if (isEmpty) yield* new RunReader(source, run, definitions).skip()
+      else yield* this.writeRun(source, run, definitions)
+    }
+  }
+
+  private *writeRun(source: SalvageSource, run: SalvageRun, definitions: Definition[]): Steps<void> {
+    const before = this.lines.at(-1)
+    const ordinal = (before?.ordinal ?? 0) + 1
+    const runBytes = run.pieces.reduce((sum, { start, end }) => sum + end - start, 0)
+    const ownBytes = definitions.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    const bytesMax = FRAMES_START + runBytes + ownBytes + (definitions.length + 1) * MOVED_EXTRA_BYTES
+    const header: SegmentHeader = {
+      ...source.header,
+      logId: this.logId,
+      ordinal,
+      firstSequence: run.firstSequence,
+      baseTimestamp: source.baseTimestamp,
+      segmentBytes: Math.min(SEGMENT_BYTES_MAX, Math.ceil(bytesMax / UNIT) * UNIT),
+      salt: drawSalt(this.env, source.key.salt),
+      predecessor: before && {
+        ordinal: before.ordinal,
+        bytes: before.dataBytes,
+        digest: before.digest,
+        head: before.head,
+      },
+    }
+    const path = `${this.directory}/${segmentName(ordinal)}`
+    const written = yield* makeFile(path, function* (target) {
+      const output = new Output(target, header)
+      for (const definition of definitions) yield* output.define(definition, run.firstSequence)
+      yield* new RunReader(source, run, definitions).copyTo(output)
+      yield* output.flush()
+      yield* step({ do: 'sync', handle: target })
+      return output
+    })
+    this.lines.push({
+      state: 'sealed',
+      ordinal,
+      salt: header.salt,
+      firstSequence: run.firstSequence,
+      lastSequence: run.lastSequence,
+      dataBytes: written.end,
+      digest: written.digest,
+      head: NO_HEAD,
+      baseTimestamp: String(header.baseTimestamp),
+      lastTimestamp: String(written.lastTimestamp),
+    })
+  }
+}
+
+/** Frames on their way into a new segment. */
+class Output {
+  end = 0
+  digest = DIGEST_START
+  lastTimestamp: bigint
+  private readonly target: Handle
+  private readonly salt: number
+  private buffer = Buffer.alloc(OUTPUT_BYTES)
+  private length = 0
+
+  constructor(target: Handle, header: SegmentHeader) {
+    this.target = target
+    this.salt = header.salt
+    this.lastTimestamp = header.baseTimestamp
+    this.length = encodeHeader(header).copy(this.buffer)
+    this.end = this.length
+  }
+
+  *define({ bytes, timestamp }: Definition, sequence: number): Steps<void> {
+    yield* this.put(bytes, 0, bytes.length, sequence, timestamp, false)
+  }
+
+  *put(from: Buffer, start: number, length: number, sequence: number, time: bigint, endsBatch: boolean): Steps<void> {
+    const most = length + MOVED_EXTRA_BYTES
+    if (this.length + most > this.buffer.length) yield* this.flush()
+    if (most > this.buffer.length) this.buffer = Buffer.alloc(most)
+    // The first frame of a segment holds its whole time, so that the base of times is in two places.
+    const timestamp = this.end === FRAMES_START ? time : undefined
+    const sequenceLow = Number(BigInt.asUintN(32, BigInt(sequence)))
+    const move = { offset: this.end, salt: this.salt, sequenceLow, timestamp, endsBatch }
+    const moved = moveFrame(from, start, length, move, this.buffer, this.length)
+    this.length += moved.length
+    this.end += moved.length
+    this.digest = addToDigest(this.digest, moved.crc)
+    this.lastTimestamp = time
+  }
+
+  *flush(): Steps<void> {
+    yield* writeAll(this.target, this.buffer, 0, this.length, this.end - this.length)
+    this.length = 0
+  }
+}
+
+/** Reads the frames of a run once more, and takes none that is not verified now. */
+class RunReader {
+  private readonly source: SalvageSource
+  private readonly run: SalvageRun
+  private readonly definitions: Definition[]
+  private readonly decoder = new FrameDecoder()
+  private readonly window = new Window()
+
+  constructor(source: SalvageSource, run: SalvageRun, definitions: Definition[]) {
+    this.source = source
+    this.run = run
+    this.definitions = definitions
+  }
+
+  *copyTo(output: Output): Steps<void> {
+    yield* this.walk(output)
+  }
+
+  /** Only notes what the frames define. */
+  *skip(): Steps<void> {
+    yield* this.walk(undefined)
+  }
+
+  private *walk(output: Output | undefined): Steps<void> {
+    const { decoder, window, run, source } = this
+    let next = run.firstSequence
+    for (const piece of run.pieces) {
+      for (let at = piece.start; at < piece.end; at += decoder.length) {
+        yield* this.load(at, piece.end)
+        const { bytes } = window.block
+        const start = at - window.start
+        const timestamp = decoder.timestamp ?? source.baseTimestamp + BigInt(decoder.timeDelta)
+        if (decoder.kind === KIND.dictionary) {
+          this.definitions.push({ bytes: Buffer.from(bytes.subarray(start, start + decoder.length)), timestamp })
+        }
+        // What stands behind the last record belongs to one that is lost.
+        if (output === undefined || next > run.lastSequence) continue
+        const isRecord = decoder.kind === KIND.record
+        const found = wholeSequence(decoder.sequenceLow, source.key.firstSequence)
+        if (isRecord && found !== next) throw changed(source.path, at)
+        const endsBatch = (decoder.tag & TAG.batchEnd) !== 0 || (isRecord && next === run.lastSequence)
+        yield* output.put(bytes, start, decoder.length, next, timestamp, endsBatch)
+        if (isRecord) next += 1
+      }
+    }
+    if (output !== undefined && next <= run.lastSequence) throw changed(source.path, run.pieces[0]!.start)
+  }
+
+  private *load(at: number, end: number): Steps<void> {
+    const { decoder, window, source } = this
+    let need: number = FRAME.size
+    for (;;) {
+      if (!window.holds(at, need)) yield* window.load(source.handle, at, need, end)
+      const finding = decoder.read(window.block, at - window.start, window.length, at, source.key.salt)
+      if (finding === 'frame') return
+      if (finding !== 'short' || decoder.length <= need || at + decoder.length > end) throw changed(source.path, at)
+      need = decoder.length
+    }
+  }
+}
+
+function changed(file: string, offset: number): SeglogError {
+  const message =
+    'a frame read differently than a moment before: the disk is not to be trusted, or the log was reopened'
+  return new SeglogError('IO', message, { file, offset })
+}
