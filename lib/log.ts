@@ -1,9 +1,11 @@
+/* Over 300 lines because each call of a log stands here with its promise; what it does stands in the rooms. */
 import type { RecoveryReport } from '../recovery/report.ts'
 import type { CopyReport } from '../recovery/backup.ts'
 import type { VerifyReport } from '../recovery/verify.ts'
 import type { Environment, Timer } from '../segments/env/environment.ts'
 import type { Steps } from '../segments/env/steps.ts'
 import { SeglogError } from '../segments/errors.ts'
+import type { Anchor } from '../segments/format/manifest.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
 import type { Writer } from '../segments/writer.ts'
 import type { KeyDefinition } from './keys/definitions.ts'
@@ -18,6 +20,10 @@ import { Reading } from './read/reading.ts'
 import { WriterView } from './read/view.ts'
 import type { Receipt } from './keys/once.ts'
 import { type OnceOptions, type RecordOptions, Writing, isOnce } from './writing.ts'
+import type { AnchorDraft } from './runs/anchors.ts'
+import type { CursorListing, CursorOptions, NamedCursor } from './runs/cursors.ts'
+import { History } from './runs/history.ts'
+import type { ReplayOptions, Replayed } from './runs/replay.ts'
 
 /** What a log did since it was opened, and how it stands. */
 export interface LogStats {
@@ -59,6 +65,7 @@ export class Log<T> {
   private readonly writing: Writing<T>
   private readonly reading: Reading<T>
   private readonly keyLookup: KeyLookup<T>
+  private readonly history: History<T>
   private readonly release: () => void
   private syncTimer: Timer | undefined
   private closing: Promise<void> | undefined
@@ -76,6 +83,13 @@ export class Log<T> {
     this.reading = new Reading(env, view, options.codec, options)
     this.keyLookup = new KeyLookup(env, this.reading, parts.keys, noSidecar)
     this.writing = new Writing(writer, options.durability, this.keyLookup)
+    this.history = new History(env, manifests, options.anchorsKept, {
+      get highWatermark() {
+        return durable()
+      },
+      read: (range) => this.read(range),
+      mustBeOpen: () => this.mustBeOpen(),
+    })
     this.startSyncTimer()
   }
 
@@ -222,6 +236,39 @@ export class Log<T> {
     return copyLog(this.directory, directory, { ...options, environment: this.env })
   }
 
+  /**
+   * Notes that the state as of a durable record is stored elsewhere; resolves when that is durable with the log. Anchors
+   * never go back; one at the same record replaces it. Rejects with INVALID_ARGUMENT, OUT_OF_ORDER, CLOSED, and with IO
+   * or DISK_FULL: then it is unknown whether a crash will find it, and the log goes on.
+   */
+  anchor(draft: AnchorDraft): Promise<void> {
+    return this.history.anchor(draft)
+  }
+
+  /** Anchors that are durable, by sequence; the newest is the last. */
+  anchors(): readonly Anchor[] {
+    return this.history.anchors()
+  }
+
+  /** How far a consumer has come, kept under this name; nothing is written before it is saved. */
+  cursor(name: string, options?: CursorOptions): NamedCursor<T> {
+    return this.history.cursor(name, options)
+  }
+
+  /** Cursors that are durable, by name. */
+  cursors(): readonly CursorListing[] {
+    return this.history.cursors()
+  }
+
+  /**
+   * Rebuilds a state from the newest anchor that can be used and every record behind it, up to the high-watermark, and
+   * lets the event loop run in between. Rejects with what a read throws (GAP, CORRUPT, ARCHIVED), with what `apply`
+   * throws, and with the signal's reason; the state is then as of some record before.
+   */
+  replay(options: ReplayOptions<T>): Promise<Replayed> {
+    return this.history.replay(options)
+  }
+
   stats(): LogStats {
     const { counts } = this.writer.committer
     const { queuedBytes } = this.writer
@@ -245,6 +292,7 @@ export class Log<T> {
 
   private async shutDown(): Promise<void> {
     this.syncTimer?.cancel()
+    await this.history.notes.settle()
     try {
       await this.writer.close()
     } finally {

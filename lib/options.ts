@@ -31,6 +31,8 @@ export interface OpenOptions<T> {
   readonly keys?: KeyOptions<T>
   /** Whether an opening goes on without acknowledged records that are lost. Default `refuse`. */
   readonly onDamage?: 'refuse' | 'accept-loss'
+  /** Anchors that are kept; an older one is for the day that the newest snapshot cannot be used. Default 4; 1 to 64. */
+  readonly anchorsKept?: number
 }
 
 /** Options with all defaults filled in, checked once. */
@@ -46,6 +48,7 @@ export interface ResolvedOptions<T> {
   readonly openFilesMax: number
   readonly onDamage: 'refuse' | 'accept-loss'
   readonly keys: KeyChanges<T>
+  readonly anchorsKept: number
 }
 
 const KIB = 1024
@@ -60,6 +63,7 @@ export const LIMITS = Object.freeze({
   syncIntervalMs: { default: undefined, min: 1, max: 86_400_000 },
   blockCacheBytes: { default: 32 * MIB, min: 0, max: 1024 * MIB },
   openFilesMax: { default: 64, min: 0, max: 65_536 },
+  anchorsKept: { default: 4, min: 1, max: 64 },
 })
 
 /** Space of a segment that no payload can have: its header and that of a frame, with room for a whole timestamp. */
@@ -90,6 +94,7 @@ export function resolveOptions<T>(options: OpenOptions<T>, segmentBytesMin: numb
     openFilesMax: whole('openFilesMax', options.openFilesMax) ?? LIMITS.openFilesMax.default,
     onDamage: oneOf('onDamage', options.onDamage, ['refuse', 'accept-loss']) ?? 'refuse',
     keys: resolveKeys<T>(options.keys),
+    anchorsKept: whole('anchorsKept', options.anchorsKept) ?? LIMITS.anchorsKept.default,
   })
 }
 

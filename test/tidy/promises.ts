@@ -9,7 +9,25 @@ export const FEATURES = [
   ...numbered('A', 1, 18),
   ...['B1', 'B2', 'B3', 'B4', 'B5', 'B7', 'B8', 'B9', 'B15'],
   ...numbered('C', 1, 8),
-  ...['C10', 'C11', 'C13', 'C14', 'C15', 'C16', 'C17', 'C18', 'C21', 'C22', 'D11', 'D12', 'D22', 'E4'],
+  ...[
+    'C10',
+    'C11',
+    'C13',
+    'C14',
+    'C15',
+    'C16',
+    'C17',
+    'C18',
+    'C21',
+    'C22',
+    'D9',
+    'D10',
+    'D11',
+    'D12',
+    'D21',
+    'D22',
+    'E4',
+  ],
 ]
 
 function numbered(letter: string, from: number, to: number): string[] {

@@ -1,13 +1,14 @@
 import { type Code, importsOf, place, roomOf } from './code.ts'
 
 /**
- * For each room the rooms that it may import from, besides itself. Imports go down: `lib` to `lib/keys`, `lib/read` and
- * `lib/codecs`, to `recovery`, to `segments`, to `segments/format` and `segments/env`. Reading and recovery do not know
- * each other, and bytes know nobody.
+ * For each room the rooms that it may import from, besides itself. Imports go down: `lib` to `lib/runs`, `lib/keys`,
+ * `lib/read` and `lib/codecs`, to `recovery`, to `segments`, to `segments/format` and `segments/env`. Reading and recovery
+ * do not know each other, and bytes know nobody.
  */
 export const SLOPE: Readonly<Record<string, readonly string[]>> = {
   'lib/testing': ['lib', 'lib/keys', 'lib/read', 'lib/codecs', 'segments', 'segments/format', 'segments/env'],
-  lib: ['lib/keys', 'lib/read', 'lib/codecs', 'recovery', 'segments', 'segments/format', 'segments/env'],
+  lib: ['lib/runs', 'lib/keys', 'lib/read', 'lib/codecs', 'recovery', 'segments', 'segments/format', 'segments/env'],
+  'lib/runs': ['lib/read', 'lib/codecs', 'recovery', 'segments', 'segments/format', 'segments/env'],
   'lib/keys': ['lib/read', 'segments', 'segments/format', 'segments/env'],
   'lib/read': ['lib/codecs', 'segments', 'segments/format', 'segments/env'],
   'lib/codecs': ['segments', 'segments/format'],
