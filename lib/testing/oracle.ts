@@ -2,7 +2,7 @@ import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import type { Log } from '../log.ts'
 import { fail, type Ledger, OracleError, type Survivor } from './ledger.ts'
 import type { Life } from './subject.ts'
-import type { Values } from './values.ts'
+import { type Values, keysToLookUp } from './values.ts'
 
 /** The files of a log as a process saw them before it reopened. */
 export type Before = ReadonlyMap<string, Uint8Array>
@@ -59,7 +59,7 @@ function check(
   if (recovery.findings.length > 0) fail(`nothing was damaged, found ${JSON.stringify(recovery.findings)}`)
   if (life.after === 'quiet') checkNothingToDo(log)
   checkKept(env, log, ledger, before)
-  checkReads(log, survivors)
+  checkReads(log, survivors, values)
 }
 
 const SOUND_ENDS: readonly string[] = ['new', 'closed', 'clean', 'torn', 'ambiguous']
@@ -97,7 +97,7 @@ export async function readAllLater(log: Log<unknown>): Promise<Survivor[]> {
 }
 
 /** Whichever way a record is read, it is the same. */
-export function checkReads(log: Log<unknown>, survivors: readonly Survivor[]): void {
+export function checkReads(log: Log<unknown>, survivors: readonly Survivor[], values: Values): void {
   let at = survivors.length
   for (const entry of log.read({ reverse: true })) same(entry, survivors[--at])
   if (at !== 0) fail(`read backwards, ${at} records are missing at the start`)
@@ -107,6 +107,24 @@ export function checkReads(log: Log<unknown>, survivors: readonly Survivor[]): v
   }
   const behind = log.get(survivors.length + 1)
   if (behind !== undefined) fail(`there is a record ${behind.sequence} behind the last one`)
+  if (values.keys !== undefined) checkLookups(log, survivors)
+}
+
+/** What is found by key is what a look at all records finds, in both directions. */
+function checkLookups(log: Log<unknown>, survivors: readonly Survivor[]): void {
+  for (const index of new Set([0, survivors.length >> 1, survivors.length - 1])) {
+    const at = survivors[index]
+    if (at === undefined) continue
+    for (const [kind, key] of keysToLookUp(at.value)) {
+      const expected = survivors.filter(({ value }) => keysToLookUp(value).some(([, each]) => each === key))
+      const found = Array.from(log.lookupAll(kind, key), ({ sequence }) => sequence)
+      const back = Array.from(log.lookupAll(kind, key, { reverse: true }), ({ sequence }) => sequence)
+      const wanted = key === -1 ? '' : expected.map(({ sequence }) => sequence).join()
+      if (found.join() !== wanted || back.toReversed().join() !== wanted) {
+        fail(`records with ${kind} ${key} are ${wanted}, found ${found.join()} and backwards ${back.join()}`)
+      }
+    }
+  }
 }
 
 function same(found: Survivor | undefined, expected: Survivor | undefined): void {

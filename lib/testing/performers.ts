@@ -87,7 +87,7 @@ const PERFORMERS: Performers = {
       if (found.length < acknowledged) fail(`acknowledged ${acknowledged}, read ${found.length}`)
       ledger.compare(found, setup.values)
       ledger.acknowledge(found.length)
-      if (how === 'now') checkReads(log, found)
+      if (how === 'now') checkReads(log, found, setup.values)
     } catch (error) {
       session.expect(error)
     }

@@ -27,10 +27,15 @@ export interface Opened {
   readonly guard: GuardedEnvironment
 }
 
+const CACHE_BYTES = 64 * 1024
+
 export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup): Promise<Opened> {
   const { directory, segmentBytes, values, durability = 'synced', wrap } = setup
   const guard = new GuardedEnvironment(wrap ? wrap(env) : env)
-  const options = { environment: guard, segmentBytes, durability, codec: values.codec(), blockCacheBytes: 0 }
+  const { keys = {} } = values
+  // Without a cache most cases are faster; those with keys, which read at random, have one.
+  const blockCacheBytes = values.keys === undefined ? 0 : CACHE_BYTES
+  const options = { environment: guard, segmentBytes, durability, codec: values.codec(), keys, blockCacheBytes }
   try {
     return { log: await openLogWith<unknown>(directory, options, Math.min(segmentBytes, 1024)), guard }
   } finally {

@@ -1,6 +1,7 @@
 import type { Codec } from '../codecs/codec.ts'
 import { bytes } from '../codecs/bytes.ts'
 import { cbor } from '../codecs/cbor.ts'
+import type { KeyOptions } from '../keys/definitions.ts'
 
 /** What is known of a record that was appended: enough to make its value again. */
 export interface RecordNote {
@@ -14,9 +15,11 @@ export interface RecordNote {
 
 /** Values that follow from their notes, so that an oracle compares content and not only numbers. */
 export interface Values {
-  readonly name: 'bytes' | 'cbor'
+  readonly name: 'bytes' | 'cbor' | 'keyed'
   codec(): Codec<unknown>
   make(note: RecordNote): unknown
+  /** What records are found by; lookups are then compared with what is there. */
+  readonly keys?: KeyOptions<unknown>
   /** Undefined when this is the value of that record; else what it is instead. */
   mismatch(note: RecordNote, found: unknown): string | undefined
 }
@@ -42,6 +45,34 @@ export const CBOR_VALUES: Values = {
     const text = JSON.stringify(found)
     return text === JSON.stringify(objectOf(note)) ? undefined : text
   },
+}
+
+/** Objects that are found by their id, and by a group that many of them share. */
+export const KEYED_VALUES: Values = {
+  name: 'keyed',
+  codec: () => cbor(),
+  keys: { id: 'id', group: ['in', 'group'] },
+  make: keyedOf,
+  mismatch(note, found) {
+    const text = JSON.stringify(found)
+    return text === JSON.stringify(keyedOf(note)) ? undefined : text
+  },
+}
+
+const GROUPS = 3
+
+function keyedOf({ id, size }: RecordNote): { id: number; in: { group: string }; text: string } {
+  return { id, in: { group: `group ${id % GROUPS}` }, text: 'x'.repeat(size) }
+}
+
+/** For each kind of `KEYED_VALUES` the keys of a value that is there, and one that no record has. */
+export function keysToLookUp(found: unknown): readonly (readonly [kind: string, key: number | string])[] {
+  const { id, in: inner } = found as ReturnType<typeof keyedOf>
+  return [
+    ['id', id],
+    ['group', inner.group],
+    ['id', -1],
+  ]
 }
 
 function payload(id: number, size: number): Uint8Array {

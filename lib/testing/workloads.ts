@@ -101,6 +101,24 @@ export const WORKLOADS: Readonly<Record<string, readonly Command[]>> = {
   ],
 }
 
+/** For values with keys: found while their segment is written, sealed, and after it was opened again. */
+export const KEY_WORKLOAD: readonly Command[] = [
+  { do: 'commitSync', size: 20 },
+  { do: 'batch', sizes: [100, 200, 100], how: 'sync' },
+  { do: 'read', how: 'now' },
+  { do: 'batch', sizes: [300, 100, 100], how: 'sync' },
+  { do: 'pause', ms: 1 },
+  { do: 'read', how: 'now' },
+  { do: 'close-and-open' },
+  { do: 'commitSync', size: 20 },
+  { do: 'append', size: 20 },
+  { do: 'read', how: 'now' },
+  { do: 'commitSync', size: 700 },
+  { do: 'commitSync', size: 20 },
+  { do: 'pause', ms: 1 },
+  { do: 'read', how: 'now' },
+]
+
 /** For a codec that stores object shapes once per segment. */
 export const SHAPE_WORKLOAD: readonly Command[] = [
   { do: 'commit', size: 10, shape: 0, wait: true },

@@ -5,6 +5,8 @@ import {
   CBOR_VALUES,
   type Command,
   explore,
+  KEY_WORKLOAD,
+  KEYED_VALUES,
   LogSubject,
   SHAPE_WORKLOAD,
   WORKLOADS,
@@ -29,6 +31,11 @@ describe('whenever a process dies or the power goes, the promises hold', () => {
   test('object shapes that appear late', async () => {
     const subject = new LogSubject({ values: CBOR_VALUES })
     await explore(subject, { seed: SEED, commands: SHAPE_WORKLOAD, every: 5, nested: 1, withinMs: WITHIN_MS })
+  })
+
+  test('B14 keys are in step with their records, while they are written, sealed and after each crash', async () => {
+    const subject = new LogSubject({ values: KEYED_VALUES })
+    await explore(subject, { seed: SEED, commands: KEY_WORKLOAD, every: 5, nested: 1, withinMs: 2 * WITHIN_MS })
   })
 
   test('each call of a reopening is the last one, after a commit that was torn', async () => {

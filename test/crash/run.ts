@@ -5,7 +5,7 @@ import type { Command } from '../../lib/testing/commands.ts'
 import { explore, type ExploreOptions } from '../../lib/testing/explorer.ts'
 import { runCase } from '../../lib/testing/lives.ts'
 import { LogSubject } from '../../lib/testing/log-subject.ts'
-import { BYTE_VALUES, CBOR_VALUES } from '../../lib/testing/values.ts'
+import { BYTE_VALUES, CBOR_VALUES, KEYED_VALUES } from '../../lib/testing/values.ts'
 import type { FaultOutcome } from '../../segments/env/simulated.ts'
 import { failingCommands, soundCommands } from './arbitraries.ts'
 
@@ -38,7 +38,7 @@ function drawn(seed: number): { subject: LogSubject; options: ExploreOptions<Com
   const kind = seed % 4
   const arbitrary = kind === 1 ? failingCommands(10) : soundCommands(10)
   const commands = fc.sample(arbitrary, { seed, numRuns: 1 })[0]!
-  const values = seed % 3 === 0 ? CBOR_VALUES : BYTE_VALUES
+  const values = [CBOR_VALUES, BYTE_VALUES, BYTE_VALUES, KEYED_VALUES, BYTE_VALUES, BYTE_VALUES][seed % 6]!
   const segmentBytes = seed % 5 === 0 ? 4096 : 1024
   const name = `${['crash', 'crash with faults', 'crash', 'each call fails'][kind]} ${values.name} ${segmentBytes}`
   const faults = kind === 3 ? { faults: [FAULTS[(seed >> 2) % FAULTS.length]!] } : {}
@@ -86,7 +86,7 @@ async function main(): Promise<void> {
 }
 
 async function again(history: Case<Command>): Promise<void> {
-  const values = given.codec === 'cbor' ? CBOR_VALUES : BYTE_VALUES
+  const values = [CBOR_VALUES, KEYED_VALUES].find(({ name }) => name === given.codec) ?? BYTE_VALUES
   try {
     const durability = given.durability === 'written' ? 'written' : 'synced'
     await runCase(new LogSubject({ values, segmentBytes: Number(given.segment), durability }), history, true)
