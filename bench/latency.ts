@@ -1,20 +1,22 @@
+import { closeSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { openLog } from '../lib/index.ts'
 import { type Result, check, resultOf } from './measure/contest.ts'
 import { inDirectory } from './measure/disk.ts'
-import { orderEvents } from './measure/events.ts'
+import { noise, orderEvents } from './measure/events.ts'
 import { bars } from './measure/drawing.ts'
 import { fillFile, openFile, writeAt } from './measure/limits.ts'
 import { plot } from './measure/plot.ts'
 import { Arrivals, Times } from './measure/statistics.ts'
 import { figure } from './measure/tables.ts'
 import { amount } from './options.ts'
-import { closeSync } from 'node:fs'
-import { noise } from './measure/events.ts'
+import { absence } from './peers/all.ts'
+import { lmdbShapes } from './peers/lmdb.ts'
+import type { Peer } from './peers/peer.ts'
 
 const RATES = [1_000, 5_000, 20_000, 50_000]
 const GOAL_RATE = 20_000
-const SECONDS = amount(20, 2)
+const SECONDS = amount(20, 1)
 const ROUNDS = amount(3, 1)
 const SHARES = [0.5, 0.9, 0.99, 0.999, 0.9999, 1]
 const PERCENTILES = SHARES.map((share) => (share === 1 ? 'highest' : `p${+(share * 100).toFixed(2)}`))
@@ -35,6 +37,8 @@ export async function measure(): Promise<Result[]> {
   const runs = new Map<number, Measured[]>()
   for (const rate of RATES) runs.set(rate, await rounds(() => commits(rate)))
   const at = runs.get(GOAL_RATE)!
+  const other = absence(lmdbShapes) ?? { name: `${lmdbShapes.name}, p99`, role: 'peer' as const, run: () => 0 }
+  const others = 'absent' in other ? [] : await rounds(() => commitsOf(lmdbShapes, GOAL_RATE))
   const p99 = (found: readonly { readonly times: Times }[]): number[] =>
     found.map(({ times }) => times.percentile(0.99))
   const result = resultOf(
@@ -47,6 +51,7 @@ export async function measure(): Promise<Result[]> {
         { name: 'seglog commit, p99', role: 'ours', run: () => 0 },
         { name: 'raw O_DSYNC write of 4 KiB, one by one, p99', role: 'limit', goal: { atMost: 3 }, run: () => 0 },
         { name: 'event loop delay meanwhile, p99, milliseconds', role: 'ours', ownGoal: { atMost: 2 }, run: () => 0 },
+        other,
       ],
       notes: [
         'Open loop: commit n is due at n / rate and its time counts from there, also when the event loop or those before made it late.',
@@ -55,7 +60,7 @@ export async function measure(): Promise<Result[]> {
         'Percentiles are exact, over all rounds together: every time is kept.',
       ],
     },
-    [p99(at), p99(raw), at.map(({ loopDelayP99 }) => loopDelayP99)],
+    [p99(at), p99(raw), at.map(({ loopDelayP99 }) => loopDelayP99), p99(others)],
   )
   // The same row of a round is not divided: a delay of the loop is no time of a commit.
   const rows = result.rows.map((row, index) => (index === 2 ? { ...row, ratio: undefined } : row))
@@ -104,6 +109,20 @@ function commits(rate: number): Promise<Measured> {
       loopDelayP99: Math.max(0, delay.percentile(99) / 1e6 - 1),
       loopDelayHighest: Math.max(0, delay.max / 1e6 - 1),
     }
+  })
+}
+
+/** The same of a peer, as fast as it answers. */
+function commitsOf(peer: Peer, rate: number): Promise<{ times: Times }> {
+  const { values } = orderEvents(10_000)
+  return inDirectory(async (directory) => {
+    const store = await peer.open(directory, 'values')
+    const count = rate * SECONDS
+    const times = new Times(count)
+    let n = 0
+    await openLoop(rate, count, times, () => Promise.resolve(store.commit(values[n++ % values.length])))
+    await store.close()
+    return { times }
   })
 }
 

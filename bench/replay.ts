@@ -29,7 +29,7 @@ function replays(events: Events): Promise<Result> {
     const result = await compete({
       target: 'P5',
       title: `replay, ${described(events)}`,
-      unit: 'records a second, decoded; files in the page cache; seglog checks every CRC, lmdb and SQLite have none',
+      unit: 'records a second, decoded; files in the page cache; seglog checks every CRC, lmdb and SQLite check nothing',
       rounds,
       contestants: [
         { name: 'seglog, for … of', role: 'ours', run: () => rateNow(count, () => use(log.read(), count)) },

@@ -41,6 +41,8 @@ export interface Row {
   readonly role: Role
   readonly figures: readonly number[]
   readonly spread: Spread | undefined
+  /** Microseconds of processor time for each thing, all threads together; the median. Undefined where a figure is no rate. */
+  readonly cpuUs: number | undefined
   /** The first row's figure divided by this one's, within a round. */
   readonly ratio: Spread | undefined
   readonly goal: Goal | undefined
@@ -77,6 +79,20 @@ export class Unsound extends Error {}
 setFlagsFromString('--expose-gc')
 export const collectGarbage = runInNewContext('gc') as () => void
 
+interface Timed {
+  readonly wall: number
+  readonly cpu: number
+}
+
+/** What the last timed piece of work took, in seconds; a contestant has at most one in each round. */
+let timed: Timed | undefined
+
+function takeTimed(): Timed | undefined {
+  const found = timed
+  timed = undefined
+  return found
+}
+
 /**
  * Runs the contestants round by round, A B C A B C: what slows the machine for a while slows all of them. The first round
  * warms up and does not count.
@@ -84,13 +100,17 @@ export const collectGarbage = runInNewContext('gc') as () => void
 export async function compete(contest: Contest): Promise<Result> {
   const contestants = [...contest.contestants]
   const figures = contestants.map((): number[] => [])
+  const cpuTimes = contestants.map((): number[] => [])
   for (let round = 0; round <= contest.rounds; round++) {
     for (const [index, contestant] of contestants.entries()) {
       if ('absent' in contestant) continue
       collectGarbage()
       try {
         const figure = await contestant.run(round)
-        if (round > 0) figures[index]!.push(figure)
+        const times = takeTimed()
+        if (round === 0) continue
+        figures[index]!.push(figure)
+        if (times !== undefined) cpuTimes[index]!.push(cpuUsOfEach(figure, times))
       } catch (error) {
         if (!(error instanceof Unsound) || contestant.role !== 'peer') throw error
         contestants[index] = { name: contestant.name, role: 'peer', absent: error.message }
@@ -98,13 +118,26 @@ export async function compete(contest: Contest): Promise<Result> {
       }
     }
   }
-  return resultOf({ ...contest, contestants }, figures)
+  return resultOf({ ...contest, contestants }, figures, cpuTimes)
+}
+
+/** A figure is a rate, so rate times wall is how many there were, whatever they are counted in. */
+export function cpuUsOfEach(rate: number, { wall, cpu }: Timed): number {
+  return (1e6 * cpu) / (rate * wall)
 }
 
 /** `figures`: of each contestant, in their order, one for each round. */
-export function resultOf(contest: Contest, figures: readonly (readonly number[])[]): Result {
+export function resultOf(
+  contest: Contest,
+  figures: readonly (readonly number[])[],
+  cpuTimes: readonly (readonly number[])[] = [],
+): Result {
   const { target, title, unit, rounds, contestants, notes = [] } = contest
-  const rows = contestants.map((contestant, index) => rowOf(contestant, figures[index]!, figures[0]!, index === 0))
+  const rows = contestants.map((contestant, index) => {
+    const times = cpuTimes[index] ?? []
+    const cpuUs = times.length === 0 ? undefined : median(times)
+    return { ...rowOf(contestant, figures[index]!, figures[0]!, index === 0), cpuUs }
+  })
   return { target, title, unit, rounds, rows, notes }
 }
 
@@ -113,7 +146,7 @@ function rowOf(
   own: readonly number[],
   first: readonly number[],
   isFirst: boolean,
-): Row {
+): Omit<Row, 'cpuUs'> {
   const { name, role } = contestant
   const goal = 'goal' in contestant ? contestant.goal : undefined
   const ownGoal = 'ownGoal' in contestant ? contestant.ownGoal : undefined
@@ -137,23 +170,25 @@ function rowOf(
   }
 }
 
-/** Seconds that `body` takes. */
-export async function seconds(body: () => Promise<void> | void): Promise<number> {
-  const start = performance.now()
-  await body()
-  return (performance.now() - start) / 1000
-}
-
 /** Things per second. */
 export async function rate(count: number, body: () => Promise<void> | void): Promise<number> {
-  return count / (await seconds(body))
+  const [start, cpu] = [performance.now(), process.cpuUsage()]
+  await body()
+  return rateSince(count, start, cpu)
 }
 
 /** The same without a promise, for what must not leave this turn of the event loop. */
 export function rateNow(count: number, body: () => void): number {
-  const start = performance.now()
+  const [start, cpu] = [performance.now(), process.cpuUsage()]
   body()
-  return (count * 1000) / (performance.now() - start)
+  return rateSince(count, start, cpu)
+}
+
+function rateSince(count: number, start: number, before: NodeJS.CpuUsage): number {
+  const wall = (performance.now() - start) / 1000
+  const { user, system } = process.cpuUsage(before)
+  timed = { wall, cpu: (user + system) / 1e6 }
+  return count / wall
 }
 
 export function check(isRight: boolean, what: string): void {

@@ -14,7 +14,7 @@ export interface Events {
 const BINANCE = new URL('../../../shared/data/binance-usdm-btcusdt-2024/btcusdt_20240808.gz', import.meta.url)
 
 /** 300,000 orders of some 160 bytes of JSON; the same for the same seed. */
-export function orderEvents(count = amount(300_000, 30_000), seed = 1): Events {
+export function orderEvents(count = amount(300_000, 20_000), seed = 1): Events {
   const random = mulberry32(seed)
   const below = (limit: number): number => Math.floor(random() * limit)
   const values = Array.from({ length: count }, (_, index) => ({
@@ -45,7 +45,7 @@ export function binanceEvents(): Events | undefined {
     const space = line.indexOf(' ')
     if (space < 0) continue
     values.push({ receivedNs: line.slice(0, space), body: JSON.parse(line.slice(space + 1)) as unknown })
-    if (isQuick && values.length === 10_000) break
+    if (isQuick && values.length === 5_000) break
   }
   return { name: 'Binance feed', content: 'values', values }
 }

@@ -9,7 +9,9 @@ export function printed(result: Result): string {
     `### ${target} ${title}`,
     `Median and spread of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}; ${unit}.`,
   ]
-  parts.push(table({ head: ['', 'figure', 'spread', 'first row / this', 'target'], rows: rows.map(cellsOf) }))
+  const hasCpu = rows[0]?.cpuUs !== undefined
+  const head = ['', 'figure', 'spread', 'first row / this', ...(hasCpu ? ['CPU µs each'] : []), 'target']
+  parts.push(table({ head, rows: rows.map((row) => cellsOf(row, hasCpu ? [shownCpu(row)] : [])) }))
   for (const more of tables) parts.push(table(more))
   if (drawing !== undefined) parts.push(`\`\`\`\n${drawing}\n\`\`\``)
   if (notes.length > 0) parts.push(notes.map((note) => `- ${note}`).join('\n'))
@@ -33,10 +35,11 @@ export function summary(results: readonly Result[]): string {
   return table({ head: ['target', 'what', 'row', 'asked', 'found', ''], rows })
 }
 
-function cellsOf(row: Row): string[] {
+/** `more` stands between the ratio and the target. */
+function cellsOf(row: Row, more: readonly string[]): string[] {
   const { name, role, spread, ratio, absent } = row
   const shown = role === 'limit' ? `*${name}*` : name
-  if (absent !== undefined) return [shown, absent, '', '', '']
+  if (absent !== undefined) return [shown, absent, '', '', ...more, '']
   const goals = goalsOf(row)
   const verdict = row.isMet === undefined ? '' : row.isMet ? ', met' : ', **not met**'
   return [
@@ -44,6 +47,7 @@ function cellsOf(row: Row): string[] {
     spread === undefined ? '' : figure(spread.median),
     spread === undefined ? '' : `${figure(spread.lowest)} – ${figure(spread.highest)}`,
     shownSpread(ratio),
+    ...more,
     `${goals}${verdict}`,
   ]
 }
@@ -52,6 +56,10 @@ function shownSpread(spread: Spread | undefined): string {
   if (spread === undefined) return ''
   const { median, lowest, highest } = spread
   return lowest === highest ? figure(median) : `${figure(median)} (${figure(lowest)} – ${figure(highest)})`
+}
+
+function shownCpu({ cpuUs }: Row): string {
+  return cpuUs === undefined ? '' : figure(cpuUs)
 }
 
 function goalsOf({ goal, ownGoal }: Row): string {

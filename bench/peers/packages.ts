@@ -17,12 +17,12 @@ export function install(): void {
     .digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
   console.error('Installing the peers into bench/node_modules; some are compiled, which takes a minute.')
-  const { status, stdout, stderr } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
+  const { status, error, stdout, stderr } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
     cwd: place,
     encoding: 'utf8',
   })
   if (status === 0) writeFileSync(stamp, wanted)
-  else console.error(`The peers could not be installed:\n${stdout}${stderr}`)
+  else console.error(`The peers could not be installed: ${error?.message ?? `${stdout}${stderr}`}`)
 }
 
 /** A package by its name; typed by who asks, because types must not depend on whether it is installed. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Contest, type Contestant, Unsound, compete, resultOf } from '../../bench/measure/contest.ts'
+import { type Contest, type Contestant, Unsound, compete, cpuUsOfEach, resultOf } from '../../bench/measure/contest.ts'
 import { bars } from '../../bench/measure/drawing.ts'
 import { plot } from '../../bench/measure/plot.ts'
 import { figure, printed, summary } from '../../bench/measure/tables.ts'
@@ -48,6 +48,14 @@ describe('a contest', () => {
       [5, 10, 15],
     ])
     expect(rows.map(({ isMet }) => isMet)).toEqual([undefined, true, false, false])
+  })
+
+  it('processor time is told for each thing, however things are counted', () => {
+    // 500 things a second for 4 seconds are 2,000; they took 3 seconds of processors.
+    expect(cpuUsOfEach(500, { wall: 4, cpu: 3 })).toBe(1500)
+    const both = contest(playing('a', []), playing('b', []))
+    const { rows } = resultOf(both, [[1], [1]], [[30, 10, 20], []])
+    expect(rows.map(({ cpuUs }) => cpuUs)).toEqual([20, undefined])
   })
 
   it('a peer that gives back something else gets no figure, and the others go on', async () => {
@@ -105,6 +113,16 @@ describe('tables', () => {
       ['gone', 'not installed: no such package', '', '', ''],
       ['*the most*', '2,000', '2,000 – 2,000', '0.10 (0.05 – 0.15)', ''],
     ])
+  })
+
+  it('have processor time where the first row has it', () => {
+    const timed = resultOf(contest(playing('a', []), playing('b', [])), [[1], [1]], [[12], []])
+    const rows = printed(timed)
+      .split('\n')
+      .filter((line) => line.startsWith('|'))
+    expect(rows[0]).toContain('| CPU µs each | target |')
+    expect(rows[2]).toMatch(/\| +12.0 \| +\|$/)
+    expect(printed(result)).not.toContain('CPU')
   })
 
   it('the summary has the rows with a target and no others', () => {
