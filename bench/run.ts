@@ -22,10 +22,13 @@ const on = machine()
 say(`${on}\n`)
 const results: Result[] = []
 const failed: string[] = []
-for (const target of targets) if (!(await measured(target))) failed.push(target)
+for (const target of targets) {
+  if (!(await measured(target))) failed.push(target)
+  // At once, so that who stops a long run keeps what it has measured.
+  if (isSaved) save(on, results)
+}
 if (isJson) console.log(JSON.stringify({ machine: on, results, failed }, undefined, 1))
 else say(`## Summary\n\n${summary(results)}`)
-if (isSaved) save(on, results)
 if (failed.length > 0) {
   console.error(`Failed, with a message above: ${failed.join(', ')}.`)
   process.exitCode = 1

@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { type Goal, type Spread, isMet, median, ratios, spreadOf } from './statistics.ts'
+import { type Goal, type Spread, type Verdict, median, ratios, spreadOf, verdictOf } from './statistics.ts'
 
 /** Ours, somebody else's, or what the machine can do at most. */
-export type Role = 'ours' | 'peer' | 'limit'
+type Role = 'ours' | 'peer' | 'limit'
 
 /** One of the things that are measured in turn. */
 export interface Contestant {
@@ -48,7 +48,7 @@ export interface Row {
   readonly goal: Goal | undefined
   readonly ownGoal: Goal | undefined
   /** Whether the goals are met; undefined where there are none, or no figures. */
-  readonly isMet: boolean | undefined
+  readonly verdict: Verdict | undefined
   readonly absent: string | undefined
 }
 
@@ -154,9 +154,9 @@ function rowOf(
   const isMeasured = own.length > 0
   const both = isMeasured && !isFirst && first.length === own.length ? ratios(first, own) : undefined
   const verdicts = [
-    goal !== undefined && both !== undefined ? isMet(median(both), goal) : undefined,
-    ownGoal !== undefined && isMeasured ? isMet(median(own), ownGoal) : undefined,
-  ].filter((verdict) => verdict !== undefined)
+    ...(goal !== undefined && both !== undefined ? [verdictOf(both, goal)] : []),
+    ...(ownGoal !== undefined && isMeasured ? [verdictOf(own, ownGoal)] : []),
+  ]
   return {
     name,
     role,
@@ -165,7 +165,7 @@ function rowOf(
     ratio: both && spreadOf(both),
     goal,
     ownGoal,
-    isMet: verdicts.length === 0 ? undefined : verdicts.every(Boolean),
+    verdict: (['not met', 'undecided', 'met'] as const).find((verdict) => verdicts.includes(verdict)),
     absent,
   }
 }

@@ -112,7 +112,7 @@ export function copyRate(things: number, bytes: number): number {
 }
 
 /** `flag`: through O_DSYNC, write and sync in one; `each`: a write, then an fdatasync. */
-export type Sync = 'each' | 'flag'
+type Sync = 'each' | 'flag'
 
 /** What the file holds before: zeros, as a prepared segment does, other bytes, or nothing yet. */
 export type Before = 'zeros' | 'bytes' | 'nothing'

@@ -2,20 +2,20 @@ import { figure } from './tables.ts'
 
 /** Plots as SVG: lines over two axes, both by the logarithm. Nothing but text goes in, nothing but text comes out. */
 
-export interface Panel {
+interface Panel {
   readonly title: string
   readonly x: Axis
   readonly y: Axis
   readonly lines: readonly Line[]
 }
 
-export interface Axis {
+interface Axis {
   readonly title: string
   /** Where a mark stands and what it says; powers of ten when there are none. */
   readonly ticks?: readonly (readonly [number, string])[]
 }
 
-export interface Line {
+interface Line {
   readonly name: string
   readonly points: readonly (readonly [number, number])[]
 }

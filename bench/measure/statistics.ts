@@ -32,6 +32,18 @@ export function isMet(figure: number, goal: Goal): boolean {
   return 'atLeast' in goal ? figure >= goal.atLeast : figure <= goal.atMost
 }
 
+export type Verdict = 'met' | 'undecided' | 'not met'
+
+/** What of the rounds must agree: of two both, of seven six. */
+const AGREEING = 0.75
+
+/** A goal is met, or not, when most rounds say so; a median that noise has put on one side decides nothing. */
+export function verdictOf(figures: readonly number[], goal: Goal): Verdict {
+  const share = figures.filter((figure) => isMet(figure, goal)).length / figures.length
+  if (share >= AGREEING) return 'met'
+  return share <= 1 - AGREEING ? 'not met' : 'undecided'
+}
+
 /** Times of many calls, all of them kept, so that percentiles are exact and no call is folded into another. */
 export class Times {
   #times: Float64Array

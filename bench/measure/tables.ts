@@ -18,7 +18,7 @@ export function printed(result: Result): string {
   return parts.join('\n\n')
 }
 
-/** Each row that has a target: what was asked, what came. */
+/** Each row that has a target: what was asked, what came, and whether the rounds agree that it is met. */
 export function summary(results: readonly Result[]): string {
   const rows = results.flatMap(({ target, title, rows: found }) =>
     found
@@ -29,11 +29,13 @@ export function summary(results: readonly Result[]): string {
         row.goal === undefined ? row.name : `/ ${row.name}`,
         goalsOf(row),
         row.goal === undefined ? shownSpread(row.spread) : shownSpread(row.ratio),
-        row.isMet === undefined ? 'not measured' : row.isMet ? 'met' : '**not met**',
+        row.verdict === undefined ? 'not measured' : VERDICTS[row.verdict],
       ]),
   )
   return table({ head: ['target', 'what', 'row', 'asked', 'found', ''], rows })
 }
+
+const VERDICTS = { met: 'met', undecided: '*undecided*', 'not met': '**not met**' } as const
 
 /** `more` stands between the ratio and the target. */
 function cellsOf(row: Row, more: readonly string[]): string[] {
@@ -41,7 +43,7 @@ function cellsOf(row: Row, more: readonly string[]): string[] {
   const shown = role === 'limit' ? `*${name}*` : name
   if (absent !== undefined) return [shown, absent, '', '', ...more, '']
   const goals = goalsOf(row)
-  const verdict = row.isMet === undefined ? '' : row.isMet ? ', met' : ', **not met**'
+  const verdict = row.verdict === undefined ? '' : `, ${VERDICTS[row.verdict]}`
   return [
     shown,
     spread === undefined ? '' : figure(spread.median),

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Arrivals, Times, isMet, median, ratios, spreadOf } from '../../bench/measure/statistics.ts'
+import { Arrivals, Times, isMet, median, ratios, spreadOf, verdictOf } from '../../bench/measure/statistics.ts'
 
 function times(...each: number[]): Times {
   const found = new Times(1)
@@ -44,6 +44,18 @@ describe('figures of rounds', () => {
     [1.11, { atMost: 1.1 }, false],
   ])('%d against %j: met is %s', (figure, goal, expected) => {
     expect(isMet(figure, goal)).toBe(expected)
+  })
+
+  it.each([
+    [[2, 2], 'met'],
+    [[2, 0.5], 'undecided'],
+    [[0.5, 0.5], 'not met'],
+    [[2, 2, 2, 2, 2, 2, 0.5], 'met'],
+    [[2, 2, 2, 2, 2, 0.5, 0.5], 'undecided'],
+    [[2, 2, 0.5, 0.5, 0.5, 0.5, 0.5], 'undecided'],
+    [[2, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], 'not met'],
+  ])('rounds %j against at least 1 are %s', (figures, expected) => {
+    expect(verdictOf(figures, { atLeast: 1 })).toBe(expected)
   })
 })
 

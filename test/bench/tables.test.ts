@@ -34,7 +34,7 @@ describe('a contest', () => {
     expect(rows[0]!.ratio).toBeUndefined()
   })
 
-  it('the ratio is the first row divided by each other, and its median is what a target is held against', () => {
+  it('the ratio is the first row divided by each other, and its rounds are held against the target', () => {
     const both = contest(
       playing('ours', []),
       playing('just', [], { goal: { atLeast: 2 } }),
@@ -47,7 +47,7 @@ describe('a contest', () => {
       [6, 12, 1],
       [5, 10, 15],
     ])
-    expect(rows.map(({ isMet }) => isMet)).toEqual([undefined, true, false, false])
+    expect(rows.map(({ verdict }) => verdict)).toEqual([undefined, 'met', 'undecided', 'undecided'])
   })
 
   it('processor time is told for each thing, however things are counted', () => {
@@ -109,7 +109,7 @@ describe('tables', () => {
     expect([head, ...rows]).toEqual([
       ['', 'figure', 'spread', 'first row / this', 'target'],
       ['ours', '200', '100 – 300', '', ''],
-      ['theirs', '100', '100 – 150', '2.00 (1.00 – 2.00)', '≥ 1.50, met'],
+      ['theirs', '100', '100 – 150', '2.00 (1.00 – 2.00)', '≥ 1.50, *undecided*'],
       ['gone', 'not installed: no such package', '', '', ''],
       ['*the most*', '2,000', '2,000 – 2,000', '0.10 (0.05 – 0.15)', ''],
     ])
@@ -128,7 +128,7 @@ describe('tables', () => {
   it('the summary has the rows with a target and no others', () => {
     const rows = summary([result]).split('\n').slice(2)
     expect(rows).toHaveLength(1)
-    expect(rows[0]).toMatch(/P0 .*\/ theirs .*≥ 1.50 .*2.00 \(1.00 – 2.00\) .*met/)
+    expect(rows[0]).toMatch(/P0 .*\/ theirs .*≥ 1.50 .*2.00 \(1.00 – 2.00\) .*\*undecided\*/)
   })
 
   it.each([
