@@ -26,6 +26,25 @@ export function* readUpTo(
   return done
 }
 
+/**
+ * Reads exactly `length` bytes, or as many as the file has: it may be shorter than whoever asks believes. A read that ends
+ * before the file does is an error of the disk, and not damage.
+ */
+export function* readWhatIsThere(
+  handle: Handle,
+  into: Uint8Array,
+  start: number,
+  length: number,
+  position: number,
+): Steps<number> {
+  const got = yield* readUpTo(handle, into, start, length, position)
+  if (got < length) {
+    const size = yield* step({ do: 'size', handle })
+    if (size > position + got) throw endedEarly(position + got, length, got)
+  }
+  return got
+}
+
 /** Writes all of `from[start…start+length)`, going on after a short count: the next call then names what was wrong. */
 export function* writeAll(
   handle: Handle,
@@ -62,11 +81,11 @@ export function* readExactly(
 ): Steps<void> {
   const got = yield* readUpTo(handle, into, start, length, position)
   if (got === length) return
-  throw new SeglogError('IO', 'a read ended before the file does', {
-    offset: position + got,
-    expected: length,
-    found: got,
-  })
+  throw endedEarly(position + got, length, got)
+}
+
+function endedEarly(offset: number, expected: number, found: number): SeglogError {
+  return new SeglogError('IO', 'a read ended before the file does', { offset, expected, found })
 }
 
 /** Runs `body` with an open file, and closes it whatever happens; an error of `body` wins over one of the close. */

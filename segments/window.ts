@@ -1,6 +1,6 @@
 import type { Handle } from './env/environment.ts'
 import type { Steps } from './env/steps.ts'
-import { readUpTo } from './files.ts'
+import { readWhatIsThere } from './files.ts'
 import { Block } from './format/frame.ts'
 import { UNIT } from './format/layout.ts'
 
@@ -54,7 +54,7 @@ export class Window {
     if (wanted > this.block.bytes.length) this.block = new Block(Math.ceil(wanted / UNIT) * UNIT)
     this.start = position
     this.length = 0
-    this.length = yield* readUpTo(handle, this.block.bytes, 0, wanted, position)
+    this.length = yield* readWhatIsThere(handle, this.block.bytes, 0, wanted, position)
     // A file of an odd length ends in the middle of a unit: the rest of that unit counts as zeros.
     this.block.bytes.fill(0, this.length, Math.ceil(this.length / UNIT) * UNIT)
   }

@@ -1,6 +1,6 @@
 import type { Handle } from '../../segments/env/environment.ts'
 import type { Steps } from '../../segments/env/steps.ts'
-import { readUpTo } from '../../segments/files.ts'
+import { readWhatIsThere } from '../../segments/files.ts'
 import { Block } from '../../segments/format/frame.ts'
 import { UNIT } from '../../segments/format/layout.ts'
 import type { FilePool, PooledFile } from './file-pool.ts'
@@ -109,7 +109,7 @@ export class BlockCache {
     const start = slot === undefined ? 0 : this.startOf(slot)
     let length: number
     try {
-      length = yield* readUpTo(handle, block.bytes, start, wanted, number * BLOCK_BYTES)
+      length = yield* readWhatIsThere(handle, block.bytes, start, wanted, number * BLOCK_BYTES)
     } finally {
       if (slot !== undefined) this.busy[slot] = 0
     }

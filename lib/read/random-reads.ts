@@ -1,6 +1,6 @@
 import type { Steps } from '../../segments/env/steps.ts'
 import type { SeglogError } from '../../segments/errors.ts'
-import { readUpTo } from '../../segments/files.ts'
+import { readWhatIsThere } from '../../segments/files.ts'
 import { Block, FrameDecoder, type FrameFinding, wholeSequence } from '../../segments/format/frame.ts'
 import { FRAME, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
 import { BLOCK_BYTES, type BlockCache, type Piece } from './block-cache.ts'
@@ -111,7 +111,7 @@ export class RandomReads<T> {
     if (bytes > BLOCK_BYTES) {
       // Longer than a block: not cached, and never copied.
       const block = new Block(bytes)
-      const end = yield* this.files.use(file, (handle) => readUpTo(handle, block.bytes, 0, bytes, offset))
+      const end = yield* this.files.use(file, (handle) => readWhatIsThere(handle, block.bytes, 0, bytes, offset))
       return { block, start: 0, end, page: { block, undecoded: 0 } }
     }
     const piece = yield* this.cache.load(file, number, ref.end)

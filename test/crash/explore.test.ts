@@ -67,6 +67,17 @@ describe('whichever call fails, what was acknowledged is there after a restart',
     await explore(new LogSubject(), { seed: SEED, commands, every: 7, faults: [outcome], withinMs: WITHIN_MS / 2 })
   })
 
+  test('a read on a live log that ends before the file does is an error of the disk, and no damage', async () => {
+    const commands: Command[] = [
+      { do: 'commitSync', size: 400 },
+      { do: 'commit', size: 400, wait: true },
+      { do: 'read', how: 'now' },
+      { do: 'commitSync', size: 40 },
+      { do: 'read', how: 'later' },
+    ]
+    await explore(new LogSubject(), { seed: 3, commands, faults: [{ bytes: 0 }], every: 2, withinMs: WITHIN_MS })
+  })
+
   test('each call of a reopening, after a tail was torn: a failed read is never the end', async () => {
     const commands: Command[] = [
       { do: 'commitSync', size: 400 },
