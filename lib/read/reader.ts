@@ -72,28 +72,45 @@ class SyncWalk<T> implements IterableIterator<Entry<T>> {
 class AsyncWalk<T> implements AsyncIterableIterator<Entry<T>> {
   private readonly env: Environment
   private cursor: Cursor<T> | undefined
-  /** Calls of `next` that overlap are answered one after the other. */
+  /** Calls that overlap are answered one after the other; how many are not answered yet. */
   private last: Promise<unknown> = Promise.resolve()
+  private waiting = 0
 
   constructor(env: Environment, cursor: Cursor<T>) {
     this.env = env
     this.cursor = cursor
   }
 
+  /**
+   * An entry that is in memory takes one promise, which the protocol asks for, and no turn through `last`: that would cost
+   * as much as decoding it.
+   */
   next(): Promise<IteratorResult<Entry<T>>> {
-    const answer = this.last.then(() => this.advance())
-    this.last = answer.catch(() => undefined)
-    return answer
+    const { cursor } = this
+    if (this.waiting > 0 || cursor === undefined) return this.inTurn(() => this.advance())
+    let found: StoredEntry<T> | 'fill' | 'end'
+    try {
+      found = cursor.next()
+    } catch (error) {
+      return this.inTurn(() => this.fail(error))
+    }
+    if (typeof found === 'string') return this.inTurn(() => this.advance())
+    return Promise.resolve({ done: false, value: found })
   }
 
   return(): Promise<IteratorReturnResult<undefined>> {
-    const answer = this.last.then(() => this.finish())
-    this.last = answer
-    return answer
+    return this.inTurn(() => this.finish())
   }
 
   [Symbol.asyncIterator](): this {
     return this
+  }
+
+  private inTurn<R>(work: () => Promise<R>): Promise<R> {
+    this.waiting += 1
+    const answer = this.last.then(work).finally(() => (this.waiting -= 1))
+    this.last = answer.catch(() => undefined)
+    return answer
   }
 
   private async advance(): Promise<IteratorResult<Entry<T>>> {
@@ -104,9 +121,13 @@ class AsyncWalk<T> implements AsyncIterableIterator<Entry<T>> {
       for (; found === 'fill'; found = cursor.next()) await later(this.env, cursor.fill())
       return found === 'end' ? await this.finish() : { done: false, value: found }
     } catch (error) {
-      await this.finish()
-      throw wrapSystemError(error, 'reading the log')
+      return this.fail(error)
     }
+  }
+
+  private async fail(error: unknown): Promise<never> {
+    await this.finish()
+    throw wrapSystemError(error, 'reading the log')
   }
 
   private async finish(): Promise<IteratorReturnResult<undefined>> {
