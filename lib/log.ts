@@ -3,7 +3,6 @@ import type { RecoveryReport } from '../recovery/report.ts'
 import type { CopyReport } from '../recovery/backup.ts'
 import type { VerifyReport } from '../recovery/verify.ts'
 import type { Environment, Timer } from '../segments/env/environment.ts'
-import type { Steps } from '../segments/env/steps.ts'
 import { SeglogError } from '../segments/errors.ts'
 import type { Anchor } from '../segments/format/manifest.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
@@ -81,7 +80,7 @@ export class Log<T> {
     const durable = (): number => writer.committer.position.sequence
     const view = new WriterView(directory, manifests, () => writer.openSegments, durable)
     this.reading = new Reading(env, view, options.codec, options)
-    this.keyLookup = new KeyLookup(env, this.reading, parts.keys, noSidecar)
+    this.keyLookup = new KeyLookup(env, this.reading, parts.keys)
     this.writing = new Writing(writer, options.durability, this.keyLookup)
     this.history = new History(env, manifests, options.anchorsKept, {
       get highWatermark() {
@@ -314,5 +313,3 @@ export class Log<T> {
     })
   }
 }
-
-function* noSidecar(): Steps<undefined> {}

@@ -1,7 +1,6 @@
 import type { Environment } from '../../segments/env/environment.ts'
 import { type Steps, runNow } from '../../segments/env/steps.ts'
 import { invalid, wrapSystemError } from '../../segments/errors.ts'
-import type { Sidecar } from '../../segments/sidecar.ts'
 import type { Entry } from '../read/entry.ts'
 import type { Reading } from '../read/reading.ts'
 import type { SegmentRef } from '../read/view.ts'
@@ -31,20 +30,12 @@ export class KeyLookup<T> {
   readonly definitions: readonly KeyDefinition<T>[]
   private readonly env: Environment
   private readonly reading: Reading<T>
-  private readonly sidecarOf: (ref: SegmentRef) => Steps<Sidecar | undefined>
   private readonly built: BuiltTables<T>
 
-  /** `sidecarOf`: the sidecar of a sealed segment, undefined where there is none that can be used. */
-  constructor(
-    env: Environment,
-    reading: Reading<T>,
-    definitions: readonly KeyDefinition<T>[],
-    sidecarOf: (ref: SegmentRef) => Steps<Sidecar | undefined>,
-  ) {
+  constructor(env: Environment, reading: Reading<T>, definitions: readonly KeyDefinition<T>[]) {
     this.env = env
     this.reading = reading
     this.definitions = definitions
-    this.sidecarOf = sidecarOf
     this.built = new BuiltTables(reading, definitions)
   }
 
@@ -130,7 +121,7 @@ export class KeyLookup<T> {
   }
 
   private *search(ref: SegmentRef, wanted: Wanted<T>): Steps<number[] | undefined> {
-    const sidecar = yield* this.sidecarOf(ref)
+    const sidecar = yield* this.reading.sidecarOf(ref)
     const { kind, fingerprint } = wanted.definition
     const table = sidecar?.keyTables.find((each) => each.name === kind && each.fingerprint === fingerprint)
     return table && (yield* searchTable(sidecar!, table, wanted.hash))

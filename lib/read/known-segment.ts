@@ -5,7 +5,7 @@ import type { SegmentIdentity } from '../../segments/format/sidecar.ts'
 import { SegmentScanner } from '../../segments/scan.ts'
 import { OffsetList } from '../../segments/segment.ts'
 import type { Scan } from '../../segments/stretches.ts'
-import { readFooter } from '../../segments/sidecar.ts'
+import { type Sidecar, readFooter } from '../../segments/sidecar.ts'
 import type { Decoder } from '../codecs/codec.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { EntrySource } from './entry.ts'
@@ -51,6 +51,11 @@ export class KnownSegment<T> implements EntrySource<T> {
   /** Whether a list of its places is in memory, four bytes a record. */
   get isHeavy(): boolean {
     return this.pages === undefined
+  }
+
+  /** The sidecar, where there is one that can be used. */
+  get sidecar(): Sidecar | undefined {
+    return this.pages?.sidecar
   }
 
   /** As `unitsOf`, where the answer is in memory. */

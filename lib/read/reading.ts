@@ -1,6 +1,7 @@
 import type { Environment } from '../../segments/env/environment.ts'
-import { runLater, runNow } from '../../segments/env/steps.ts'
+import { type Steps, runLater, runNow } from '../../segments/env/steps.ts'
 import { invalid, wrapSystemError } from '../../segments/errors.ts'
+import type { Sidecar } from '../../segments/sidecar.ts'
 import { windowBytes } from '../../segments/window.ts'
 import type { Codec } from '../codecs/codec.ts'
 import { BlockCache } from './block-cache.ts'
@@ -12,7 +13,7 @@ import { RandomReads } from './random-reads.ts'
 import { type ReadOptions, resolveRange } from './range.ts'
 import { CursorRecords, type Records } from './reader.ts'
 import { TimeSeek } from './time-seek.ts'
-import type { LogView } from './view.ts'
+import type { LogView, SegmentRef } from './view.ts'
 
 /** How much memory and how many files reading may take. */
 export interface ReadLimits {
@@ -58,6 +59,11 @@ export class Reading<T> {
       this.env,
       () => new Cursor(view, segments, codec, resolveRange(options, view), readBytes, seek),
     )
+  }
+
+  /** The sidecar of a sealed segment, undefined where there is none that can be used. */
+  *sidecarOf(ref: SegmentRef): Steps<Sidecar | undefined> {
+    return (yield* this.segments.get(ref, ref.firstSequence)).sidecar
   }
 
   /** Closes the files of random reads: those in use when their calls are back, and then it resolves. Walks go on. */
