@@ -1,4 +1,6 @@
-export { openLog, type OpenLogOptions } from './open.ts'
+export { openLog, type OpenLogOptions, openReadOnly, type OpenReadOnlyOptions } from './open.ts'
+export type { ReadOnlyLog } from './read-only.ts'
+export type { ReadOnlyReport } from './look.ts'
 export type { Log, LogStats } from './log.ts'
 export type { OpenOptions } from './options.ts'
 export {

@@ -1,4 +1,4 @@
-import { recover } from '../recovery/recover.ts'
+import { checkOptions, recover } from '../recovery/recover.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { nodeEnvironment } from '../segments/env/node.ts'
 import { runNow } from '../segments/env/steps.ts'
@@ -9,7 +9,10 @@ import { Writer } from '../segments/writer.ts'
 import { type KeyDefinition, adoptKeys } from './keys/definitions.ts'
 import { makeReady } from './directories.ts'
 import { Log } from './log.ts'
-import { LIMITS, type OpenOptions, resolveOptions } from './options.ts'
+import { lookAt } from './look.ts'
+import { LIMITS, type OpenOptions, type ReadOnlyOptions, resolveOptions, resolveReadOnlyOptions } from './options.ts'
+import { ReadOnlyLog } from './read-only.ts'
+import { DiskView } from './read/view-disk.ts'
 
 export interface OpenLogOptions<T> extends OpenOptions<T> {
   /** The world: files, clock, randomness. Default the real one; `memoryEnvironment()` for a log in memory. */
@@ -47,6 +50,35 @@ export async function openLogWith<T>(
       lock.release()
       throw error
     }
+  } catch (error) {
+    throw wrapSystemError(error, `opening ${path}`, { file: path })
+  }
+}
+
+export interface OpenReadOnlyOptions<T> extends ReadOnlyOptions<T> {
+  /** The world: files, clock, randomness. Default the real one. */
+  readonly environment?: Environment
+}
+
+/**
+ * Opens a log for reading, beside any writer: needs no lock and no permission to write, changes no byte. It shows what is
+ * durable, also what becomes so later. Rejects with NOT_A_LOG (also where there is none yet), CORRUPT where only traces of
+ * a log are left, UNSUPPORTED_FORMAT, INVALID_ARGUMENT or IO.
+ */
+export async function openReadOnly<T = unknown>(
+  directory: string,
+  options: OpenReadOnlyOptions<T> = {},
+): Promise<ReadOnlyLog<T>> {
+  if (typeof directory !== 'string' || directory === '') throw invalid('directory', 'a path', directory)
+  const { environment = nodeEnvironment(), ...others } = options
+  const resolved = resolveReadOnlyOptions<T>(others)
+  const path = environment.absolute(directory)
+  try {
+    const { report, state } = await lookAt(environment, path)
+    checkOptions(path, state.manifest, { codec: resolved.codec.name })
+    const { segmentBytes } = state.manifest.options
+    const view = new DiskView(path, state)
+    return new ReadOnlyLog({ env: environment, directory: path, options: { ...resolved, segmentBytes }, report, view })
   } catch (error) {
     throw wrapSystemError(error, `opening ${path}`, { file: path })
   }

@@ -72,9 +72,7 @@ const SEGMENT_OVERHEAD_BYTES = 512
 /** `segmentBytesMin` is lower in tests, which want logs of many small segments. */
 export function resolveOptions<T>(options: OpenOptions<T>, segmentBytesMin: number): ResolvedOptions<T> {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
-  const known = ['codec', 'durability', 'onDamage', 'keys', ...Object.keys(LIMITS)]
-  const unknown = Object.keys(options).find((name) => !known.includes(name))
-  if (unknown !== undefined) throw invalid('an option', `one of ${known.join(', ')}`, unknown)
+  mustBeKnown(options, ['codec', 'durability', 'onDamage', 'keys', ...Object.keys(LIMITS)])
   const segmentBytes = whole('segmentBytes', options.segmentBytes, segmentBytesMin) ?? LIMITS.segmentBytes.default
   if (segmentBytes % UNIT !== 0) throw invalid('segmentBytes', `a multiple of ${UNIT}`, segmentBytes)
   const holds = Math.min(segmentBytes - SEGMENT_OVERHEAD_BYTES, PAYLOAD_BYTES_LIMIT)
@@ -96,6 +94,24 @@ export function resolveOptions<T>(options: OpenOptions<T>, segmentBytesMin: numb
     keys: resolveKeys<T>(options.keys),
     anchorsKept: whole('anchorsKept', options.anchorsKept) ?? LIMITS.anchorsKept.default,
   })
+}
+
+/** What a reader may choose; the rest is the writer's. */
+export type ReadOnlyOptions<T> = Pick<OpenOptions<T>, 'codec' | 'blockCacheBytes' | 'openFilesMax'>
+export type ResolvedReadOnlyOptions<T> = Pick<ResolvedOptions<T>, 'codec' | 'blockCacheBytes' | 'openFilesMax'>
+
+export function resolveReadOnlyOptions<T>(options: ReadOnlyOptions<T>): ResolvedReadOnlyOptions<T> {
+  mustBeKnown(options, ['codec', 'blockCacheBytes', 'openFilesMax'])
+  return Object.freeze({
+    codec: asCodec<T>(options.codec ?? cbor<T>()),
+    blockCacheBytes: whole('blockCacheBytes', options.blockCacheBytes) ?? LIMITS.blockCacheBytes.default,
+    openFilesMax: whole('openFilesMax', options.openFilesMax) ?? LIMITS.openFilesMax.default,
+  })
+}
+
+function mustBeKnown(options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  if (unknown !== undefined) throw invalid('an option', `one of ${known.join(', ')}`, unknown)
 }
 
 export function durabilityOf(found: Durability | undefined): Durability | undefined {

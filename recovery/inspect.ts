@@ -1,20 +1,18 @@
 import type { DirectoryEntry } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
-import { SeglogError, newerFormat } from '../segments/errors.ts'
-import { readAll, readUpTo, withFile, withFileIfThere } from '../segments/files.ts'
+import { newerFormat } from '../segments/errors.ts'
+import { readUpTo, withFile } from '../segments/files.ts'
 import { SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
-import { type Manifest, type ManifestFinding, decodeManifest } from '../segments/format/manifest.ts'
+import type { Manifest, ManifestFinding } from '../segments/format/manifest.ts'
 import { SLOTS_NAME, manifestName, parseName, segmentName } from '../segments/format/names.ts'
 import { isZero } from '../segments/format/prefix.ts'
-import type { Position } from '../segments/format/slots.ts'
+import { furthest, isBeyond } from '../segments/format/slots.ts'
+import { readManifest } from '../segments/manifest-files.ts'
 import { latestSlot, readSlots } from '../segments/slots-file.ts'
 import type { Finding, Inspection } from './evidence.ts'
 import { mustBeFinished } from './backup-target.ts'
 import { inspectSegments, isAllZero } from './inspect-segments.ts'
 import { rebuildManifest, withLifecycle } from './rebuild.ts'
-
-/** Manifests are small; a larger one is none. */
-const MANIFEST_BYTES_MAX = 64 * 1024 * 1024
 
 /** The names in a log directory, by kind. */
 export interface Names {
@@ -134,27 +132,6 @@ export function manifestFinding(
   return { code: 'CORRUPT', message: `a manifest cannot be read: ${reason}`, file }
 }
 
-/** One generation, checked to be the one of its name; `isGone` where no file has that name any more. */
-export function* readManifest(
-  directory: string,
-  generation: number,
-): Steps<ManifestFinding & { readonly isGone?: true }> {
-  const bytes = yield* readManifestFile(`${directory}/${manifestName(generation)}`)
-  const finding = decodeManifest(bytes ?? Buffer.alloc(0))
-  if (bytes === undefined) return { found: 'foreign', isGone: true }
-  if (finding.found === 'manifest' && finding.manifest.generation !== generation) return { found: 'foreign' }
-  return finding
-}
-
-function* readManifestFile(file: string): Steps<Buffer | undefined> {
-  try {
-    return yield* withFileIfThere(file, (handle) => readAll(handle, file, MANIFEST_BYTES_MAX))
-  } catch (error) {
-    if (error instanceof SeglogError && error.code === 'CORRUPT') return Buffer.alloc(0)
-    throw error
-  }
-}
-
 /** What only a log leaves behind: with any of it, an empty directory was not always empty. */
 export function* tracesOf(directory: string, names: Names): Steps<string[]> {
   // The files of a log that was only begun hold zeros.
@@ -194,20 +171,4 @@ function nothing(directory: string, names: Names, traces: readonly string[], fin
     foreign: names.foreign,
     temporary: names.temporary,
   }
-}
-
-export function furthest(positions: readonly (Position | undefined)[]): Position | undefined {
-  let best: Position | undefined
-  for (const position of positions)
-    if (position !== undefined && (best === undefined || isBeyond(position, best))) best = position
-  return best
-}
-
-export function isBeyond(a: Position, b: Position | null): boolean {
-  if (b === null) return true
-  return a.ordinal !== b.ordinal
-    ? a.ordinal > b.ordinal
-    : a.offset !== b.offset
-      ? a.offset > b.offset
-      : a.sequence > b.sequence
 }

@@ -88,7 +88,8 @@ function* syncParent(directory: string): Steps<void> {
   yield* step({ do: 'syncDirectory', path: parent })
 }
 
-function checkOptions(directory: string, manifest: Manifest, options: RecoverOptions): void {
+/** Whether this version, with this codec, can read a log. */
+export function checkOptions(directory: string, manifest: Manifest, options: Pick<RecoverOptions, 'codec'>): void {
   const { codec, compression, chain } = manifest.options
   if (!Object.hasOwn(COMPRESSION, compression) || !Object.hasOwn(CHAIN, chain)) throw newerFormat(directory)
   if (codec === options.codec) return
@@ -99,7 +100,8 @@ function checkOptions(directory: string, manifest: Manifest, options: RecoverOpt
   })
 }
 
-function tracesError(inspection: Inspection): SeglogError {
+/** What is said of a directory that only holds what a log leaves behind. */
+export function tracesError(inspection: Inspection): SeglogError {
   const message =
     `no manifest and no segment of this log can be read, but it was one: ${inspection.traces.join(', ')}. ` +
     'Restore its files from a backup, or begin a new log in another directory.'

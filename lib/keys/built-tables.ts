@@ -1,6 +1,6 @@
 import { KeyPairs } from '../../segments/key-pairs.ts'
 import type { Reading } from '../read/reading.ts'
-import type { SegmentRef } from '../read/view.ts'
+import type { SegmentRef } from '../read/segment-ref.ts'
 import type { KeyDefinition } from './definitions.ts'
 import { eachKey } from './extract.ts'
 import { hashOf } from './key-value.ts'

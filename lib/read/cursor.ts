@@ -9,8 +9,10 @@ import { type EntrySource, type Page, StoredEntry } from './entry.ts'
 import type { KnownSegment } from './known-segment.ts'
 import type { KnownSegments } from './known-segments.ts'
 import { damaged, misplaced, missingFile } from './read-errors.ts'
+import type { SegmentRef } from './segment-ref.ts'
 import type { TimeSeek } from './time-seek.ts'
-import type { LogView, SegmentRef } from './view.ts'
+import type { LogView } from './view.ts'
+import type { Walk } from './walk.ts'
 
 /** A range of records to walk, both ends included and within the log. */
 export interface CursorRange {
@@ -28,7 +30,8 @@ export interface CursorRange {
  * Walks over records without touching a file: `next` gives an entry, or `fill` when bytes are missing; then `fill` is
  * driven, now or later, and `next` is asked again. Every frame is checked, and so is that record n stands in place n.
  */
-export class Cursor<T> {
+export class Cursor<T> implements Walk<T> {
+  sequence: number
   private readonly view: LogView
   private readonly segments: KnownSegments<T>
   private readonly codec: Codec<T>
@@ -39,7 +42,6 @@ export class Cursor<T> {
   private readonly decoder = new FrameDecoder()
   private readonly window: Window
   private page: Page
-  private sequence: number
   private count = 0
   private bytes = 0
   private ref: SegmentRef | undefined

@@ -10,8 +10,8 @@ import type { Decoder } from '../codecs/codec.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { EntrySource } from './entry.ts'
 import type { FilePool, PooledFile } from './file-pool.ts'
+import type { SegmentRef } from './segment-ref.ts'
 import { SidecarPages } from './sidecar-pages.ts'
-import type { SegmentRef } from './view.ts'
 
 /** What is known of a segment beyond its name: where its records are, and how its values are decoded. */
 export class KnownSegment<T> implements EntrySource<T> {

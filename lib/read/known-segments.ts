@@ -4,7 +4,8 @@ import type { BlockCache } from './block-cache.ts'
 import type { FilePool } from './file-pool.ts'
 import { KnownSegment } from './known-segment.ts'
 import { missingFile } from './read-errors.ts'
-import type { LogView, SegmentRef } from './view.ts'
+import type { SegmentRef } from './segment-ref.ts'
+import type { LogView } from './view.ts'
 
 /** Segments that are known at a time: what is kept of one is a decoder and what a footer says. */
 const KNOWN_MAX = 256

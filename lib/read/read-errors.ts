@@ -1,6 +1,6 @@
 import { SeglogError } from '../../segments/errors.ts'
 import type { FrameFinding } from '../../segments/format/frame.ts'
-import type { SegmentRef } from './view.ts'
+import type { SegmentRef } from './segment-ref.ts'
 
 export function damaged(
   ref: SegmentRef,

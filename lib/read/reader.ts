@@ -1,8 +1,9 @@
 import type { Environment } from '../../segments/env/environment.ts'
-import { runLater, runNow } from '../../segments/env/steps.ts'
+import { runNow } from '../../segments/env/steps.ts'
 import { wrapSystemError } from '../../segments/errors.ts'
-import type { Cursor } from './cursor.ts'
-import type { Entry, StoredEntry } from './entry.ts'
+import type { Entry } from './entry.ts'
+import { later } from './later.ts'
+import type { Walk } from './walk.ts'
 
 /**
  * Records in order, walked with `for … of` on this thread (the fastest way) or with `for await … of`, which reads off it.
@@ -15,10 +16,10 @@ export interface Records<T> extends Iterable<Entry<T>>, AsyncIterable<Entry<T>> 
 
 export class CursorRecords<T> implements Records<T> {
   private readonly env: Environment
-  private readonly cursor: () => Cursor<T>
+  private readonly cursor: () => Walk<T>
 
   /** `cursor` makes one for each walk; what it throws, the walk throws. */
-  constructor(env: Environment, cursor: () => Cursor<T>) {
+  constructor(env: Environment, cursor: () => Walk<T>) {
     this.env = env
     this.cursor = cursor
   }
@@ -37,9 +38,9 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
 /** Not a generator: resuming one costs as much as checking a frame. */
 class SyncWalk<T> implements IterableIterator<Entry<T>> {
   private readonly env: Environment
-  private cursor: Cursor<T> | undefined
+  private cursor: Walk<T> | undefined
 
-  constructor(env: Environment, cursor: Cursor<T>) {
+  constructor(env: Environment, cursor: Walk<T>) {
     this.env = env
     this.cursor = cursor
   }
@@ -48,7 +49,7 @@ class SyncWalk<T> implements IterableIterator<Entry<T>> {
     const { cursor } = this
     if (cursor === undefined) return DONE
     try {
-      let found: StoredEntry<T> | 'fill' | 'end' = cursor.next()
+      let found: Entry<T> | 'fill' | 'end' = cursor.next()
       for (; found === 'fill'; found = cursor.next()) runNow(this.env, cursor.fill())
       return found === 'end' ? this.return() : { done: false, value: found }
     } catch (error) {
@@ -71,12 +72,12 @@ class SyncWalk<T> implements IterableIterator<Entry<T>> {
 
 class AsyncWalk<T> implements AsyncIterableIterator<Entry<T>> {
   private readonly env: Environment
-  private cursor: Cursor<T> | undefined
+  private cursor: Walk<T> | undefined
   /** Calls that overlap are answered one after the other; how many are not answered yet. */
   private last: Promise<unknown> = Promise.resolve()
   private waiting = 0
 
-  constructor(env: Environment, cursor: Cursor<T>) {
+  constructor(env: Environment, cursor: Walk<T>) {
     this.env = env
     this.cursor = cursor
   }
@@ -88,7 +89,7 @@ class AsyncWalk<T> implements AsyncIterableIterator<Entry<T>> {
   next(): Promise<IteratorResult<Entry<T>>> {
     const { cursor } = this
     if (this.waiting > 0 || cursor === undefined) return this.inTurn(() => this.advance())
-    let found: StoredEntry<T> | 'fill' | 'end'
+    let found: Entry<T> | 'fill' | 'end'
     try {
       found = cursor.next()
     } catch (error) {
@@ -117,7 +118,7 @@ class AsyncWalk<T> implements AsyncIterableIterator<Entry<T>> {
     const { cursor } = this
     if (cursor === undefined) return DONE
     try {
-      let found: StoredEntry<T> | 'fill' | 'end' = cursor.next()
+      let found: Entry<T> | 'fill' | 'end' = cursor.next()
       for (; found === 'fill'; found = cursor.next()) await later(this.env, cursor.fill())
       return found === 'end' ? await this.finish() : { done: false, value: found }
     } catch (error) {
@@ -136,13 +137,4 @@ class AsyncWalk<T> implements AsyncIterableIterator<Entry<T>> {
     if (cursor !== undefined) await later(this.env, cursor.close())
     return DONE
   }
-}
-
-function later(env: Environment, steps: Parameters<typeof runLater<void>>[1]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    runLater(env, steps, (error) => {
-      if (error) reject(wrapSystemError(error, 'reading the log'))
-      else resolve()
-    })
-  })
 }

@@ -13,7 +13,8 @@ import { RandomReads } from './random-reads.ts'
 import { type ReadOptions, resolveRange } from './range.ts'
 import { CursorRecords, type Records } from './reader.ts'
 import { TimeSeek } from './time-seek.ts'
-import type { LogView, SegmentRef } from './view.ts'
+import type { SegmentRef } from './segment-ref.ts'
+import type { LogView } from './view.ts'
 
 /** How much memory and how many files reading may take. */
 export interface ReadLimits {
@@ -46,6 +47,7 @@ export class Reading<T> {
 
   get(sequence: number): Entry<T> | undefined {
     if (!Number.isSafeInteger(sequence)) throw invalid('sequence', 'a whole number', sequence)
+    if (sequence > this.view.highWatermark) this.refresh('end')
     if (sequence < 1 || sequence > this.view.highWatermark) return undefined
     return this.random.peek(sequence) ?? this.fetch(sequence)
   }
@@ -55,10 +57,20 @@ export class Reading<T> {
     const readBytes = windowBytes(this.limits.segmentBytes)
     const { view, segments, codec } = this
     const seek = new TimeSeek(view, this.random)
-    return new CursorRecords(
-      this.env,
-      () => new Cursor(view, segments, codec, resolveRange(options, view), readBytes, seek),
-    )
+    const what = options.from === undefined ? 'lines' : 'end'
+    return new CursorRecords(this.env, () => {
+      this.refresh(what)
+      return view.guard(new Cursor(view, segments, codec, resolveRange(options, view), readBytes, seek))
+    })
+  }
+
+  /** Looks at once how far the log goes by now. */
+  refresh(what: 'end' | 'lines'): void {
+    try {
+      runNow(this.env, this.view.refresh(what))
+    } catch (error) {
+      throw wrapSystemError(error, 'reading the log')
+    }
   }
 
   /** The sidecar of a sealed segment, undefined where there is none that can be used. */

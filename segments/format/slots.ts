@@ -57,3 +57,21 @@ export function decodeSlot(bytes: Buffer): Slot | 'newer' | undefined {
 
 /** Where in the file each slot starts. */
 export const SLOT_OFFSETS: readonly number[] = Array.from({ length: SLOT_COUNT }, (_, index) => index * SLOT_STRIDE)
+
+/** The one that says most. */
+export function furthest(positions: readonly (Position | undefined)[]): Position | undefined {
+  let best: Position | undefined
+  for (const position of positions)
+    if (position !== undefined && (best === undefined || isBeyond(position, best))) best = position
+  return best
+}
+
+/** Whether `a` lies behind `b`; everything lies behind none. */
+export function isBeyond(a: Position, b: Position | null): boolean {
+  if (b === null) return true
+  return a.ordinal !== b.ordinal
+    ? a.ordinal > b.ordinal
+    : a.offset !== b.offset
+      ? a.offset > b.offset
+      : a.sequence > b.sequence
+}

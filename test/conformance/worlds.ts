@@ -4,7 +4,8 @@ import path from 'node:path'
 import { afterEach, describe } from 'vitest'
 import { bytes } from '../../lib/codecs/bytes.ts'
 import type { Log } from '../../lib/log.ts'
-import { type OpenLogOptions, openLogWith } from '../../lib/open.ts'
+import { type OpenLogOptions, openLogWith, openReadOnly } from '../../lib/open.ts'
+import type { ReadOnlyLog } from '../../lib/read-only.ts'
 import type { Environment } from '../../segments/env/environment.ts'
 import { memoryEnvironment } from '../../segments/env/memory.ts'
 import { nodeEnvironment } from '../../segments/env/node.ts'
@@ -55,6 +56,11 @@ export function open<T = Uint8Array>(world: World, options: Options<T> = {}): Pr
   const codec = options.codec ?? (bytes() as never)
   const small = { segmentBytes: SEGMENT_BYTES, ...options, codec, environment }
   return world.wait(openLogWith<T>(world.directory, small, SEGMENT_BYTES))
+}
+
+/** Opens it for reading, as another process would. */
+export function openToRead(world: World): Promise<ReadOnlyLog<Uint8Array>> {
+  return world.wait(openReadOnly<Uint8Array>(world.directory, { codec: bytes(), environment: world.env }))
 }
 
 /** The suite over every world; `world()` is the one of the test that runs. */

@@ -1,0 +1,119 @@
+import type { Environment } from '../segments/env/environment.ts'
+import { runNow } from '../segments/env/steps.ts'
+import { SeglogError, wrapSystemError } from '../segments/errors.ts'
+import type { ReadOnlyReport } from './look.ts'
+import type { ResolvedReadOnlyOptions } from './options.ts'
+import type { Entry } from './read/entry.ts'
+import type { ReadOptions } from './read/range.ts'
+import type { Records } from './read/reader.ts'
+import { type ReadLimits, Reading } from './read/reading.ts'
+import { Doubt } from './read/shared-walk.ts'
+import type { DiskView } from './read/view-disk.ts'
+
+/** What `openReadOnly` puts together. */
+export interface ReadOnlyParts<T> {
+  readonly env: Environment
+  readonly directory: string
+  readonly options: ResolvedReadOnlyOptions<T> & ReadLimits
+  readonly report: ReadOnlyReport
+  readonly view: DiskView
+}
+
+/**
+ * A log that is open for reading only, beside any writer. It needs no lock, changes no byte, and gives durable records
+ * only. Made by `openReadOnly`. The calls that write are not there for TypeScript; without types they say READ_ONLY.
+ */
+export class ReadOnlyLog<T> {
+  /** What the opening found. */
+  readonly report: ReadOnlyReport
+  readonly directory: string
+  private readonly env: Environment
+  private readonly view: DiskView
+  private readonly reading: Reading<T>
+  private closing: Promise<void> | undefined
+
+  constructor(parts: ReadOnlyParts<T>) {
+    this.report = parts.report
+    this.directory = parts.directory
+    this.env = parts.env
+    this.view = parts.view
+    this.reading = new Reading(parts.env, parts.view, parts.options.codec, parts.options)
+  }
+
+  /** Last record that is on disk now, 0 when there is none; each access looks, which costs a read of a small file. */
+  get highWatermark(): number {
+    this.refresh('end')
+    return this.view.highWatermark
+  }
+
+  /** First record that is not archived now; one above `highWatermark` in an empty log. Each access lists the directory. */
+  get firstSequence(): number {
+    this.refresh('lines')
+    return this.view.firstSequence
+  }
+
+  /**
+   * The record with this sequence; undefined outside of 1 to `highWatermark`. Throws GAP, ARCHIVED or CORRUPT where it
+   * should be there and cannot be read.
+   */
+  get(sequence: number): Entry<T> | undefined {
+    this.mustBeOpen()
+    const doubt = new Doubt(this.view)
+    for (;;) {
+      try {
+        return this.reading.get(sequence)
+      } catch (error) {
+        this.now(() => runNow(this.env, doubt.about(error, sequence)))
+      }
+    }
+  }
+
+  /** Records of a range, in order; what is durable when a walk begins. */
+  read(options: ReadOptions = {}): Records<T> {
+    this.mustBeOpen()
+    return this.reading.read(options)
+  }
+
+  /** Closes the files that are open. Walks that are under way come to their end. Repeated calls share one result. */
+  close(): Promise<void> {
+    this.closing ??= this.reading.close()
+    return this.closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private refresh(what: 'end' | 'lines'): void {
+    if (this.closing === undefined) this.reading.refresh(what)
+  }
+
+  private now(look: () => void): void {
+    try {
+      look()
+    } catch (error) {
+      throw wrapSystemError(error, 'reading the log')
+    }
+  }
+
+  private mustBeOpen(): void {
+    if (this.closing !== undefined) throw new SeglogError('CLOSED', 'the log is closed. Open it again.')
+  }
+}
+
+/** What a log has that is open for writing, and this one has not. */
+const WRITING = ['append', 'appendBatch', 'commitSync', 'commitBatchSync', 'syncNow', 'roll'] as const
+const WRITING_LATER = ['commit', 'commitBatch', 'durable', 'sync', 'ready'] as const
+
+function refusal(): SeglogError {
+  return new SeglogError('READ_ONLY', 'the log is open for reading only. Write to it with openLog.')
+}
+
+function refuse(): never {
+  throw refusal()
+}
+
+// A program without types learns from an error of ours what it did wrong.
+for (const name of WRITING) Object.defineProperty(ReadOnlyLog.prototype, name, { value: refuse })
+for (const name of WRITING_LATER)
+  Object.defineProperty(ReadOnlyLog.prototype, name, { value: () => Promise.reject(refusal()) })

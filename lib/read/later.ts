@@ -1,0 +1,13 @@
+import type { Environment } from '../../segments/env/environment.ts'
+import { type Steps, runLater } from '../../segments/env/steps.ts'
+import { wrapSystemError } from '../../segments/errors.ts'
+
+/** Drives steps off the thread; rejects with errors of ours only. */
+export function later<T>(env: Environment, steps: Steps<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    runLater(env, steps, (error, result) => {
+      if (error) reject(wrapSystemError(error, 'reading the log'))
+      else resolve(result as T)
+    })
+  })
+}
