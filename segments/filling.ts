@@ -1,6 +1,7 @@
 import { SeglogError, assert } from './errors.ts'
 import { DIGEST_START, addToDigest } from './format/checksum.ts'
-import { type FrameDraft, FrameEncoder, frameBytes } from './format/frame.ts'
+import { FrameEncoder, frameBytes } from './format/frame.ts'
+import { emptyDraft } from './format/frame-draft.ts'
 import {
   CHAIN,
   COMPRESSION,
@@ -70,7 +71,7 @@ export class Filling {
   group: Group | undefined
   private readonly context: FillingContext
   private readonly frames = new FrameEncoder()
-  private readonly draft: FrameDraft = { kind: 0, flags: 0, claim: 0, sequence: 0, timeDelta: 0, timestamp: undefined }
+  private readonly draft = emptyDraft()
   private previous: Group | undefined
   /** Where a claim of a first group may reach: what recovery or the roll before made durable. */
   private readonly firstClaimEnd: number

@@ -206,6 +206,8 @@ export class Cursor<T> implements Walk<T> {
 
   private take(): StoredEntry<T> | 'end' {
     const { decoder } = this
+    if ((decoder.tag & TAG.compressed) !== 0)
+      throw damaged(this.ref!, this.at - decoder.length, this.sequence, 'unknown')
     if (this.count > 0 && this.bytes + decoder.length > this.range.bytesMax) return 'end'
     this.count += 1
     this.bytes += decoder.length

@@ -100,6 +100,7 @@ export class RandomReads<T> {
       if (finding !== 'frame') return finding
       const found = wholeSequence(decoder.sequenceLow, segment.firstSequence)
       if (found !== sequence) return found
+      if ((decoder.tag & TAG.compressed) !== 0) return 'unknown'
       return decoder.kind === KIND.record ? this.entry(segment, sequence, block, page) : 'invalid'
     }
   }

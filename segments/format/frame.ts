@@ -1,11 +1,15 @@
 import { assert } from './assert.ts'
 import { crc32, crc32Pair, crc32Words, frameSeed, ZLIB_FROM_BYTES } from './checksum.ts'
+import { extensionBytes, extensionFlags, type FrameDraft, writeExtensions } from './frame-draft.ts'
 import {
+  CHAIN_HEAD_BYTES,
   FRAME,
   FRAME_UNITS_MAX,
   FRAME_UNITS_MIN,
+  KEYS_LENGTH_BYTES,
   KIND,
   KIND_OPTIONAL_FROM,
+  ORIGINAL_LENGTH_BYTES,
   TAG,
   TIME_DELTA_LIMIT,
   UNIT,
@@ -27,27 +31,13 @@ const HALF = 2 ** 32
 /** The first word behind check and tag, which share one. */
 const UNITS_WORD = UNITS / 4
 
-/** Bytes of the frame that holds a payload of this length. */
-export function frameBytes(payloadBytes: number, wide: 0 | typeof WIDE_BYTES): number {
-  return Math.ceil((HEADER_BYTES + wide + payloadBytes) / UNIT) * UNIT
+/** Bytes of the frame that holds a payload of this length, and so many bytes of extensions. */
+export function frameBytes(payloadBytes: number, extensionBytes: number): number {
+  return Math.ceil((HEADER_BYTES + extensionBytes + payloadBytes) / UNIT) * UNIT
 }
 
-/** Longest payload that any frame can hold. */
+/** Longest payload that any frame can hold that has no other extension than its time. */
 export const PAYLOAD_BYTES_LIMIT = FRAME_UNITS_MAX * UNIT - HEADER_BYTES - WIDE_BYTES
-
-/** What a frame says beside its payload; one object is filled again and again. */
-export interface FrameDraft {
-  kind: number
-  /** Flags of `TAG` except `wide`, which follows from the time. */
-  flags: number
-  /** Units back to the first byte that this frame does not prove durable, or `NO_CLAIM`. */
-  claim: number
-  sequence: number
-  /** Nanoseconds since the segment's base timestamp; whole and not negative. */
-  timeDelta: number
-  /** The whole timestamp, written instead of the delta where it is given. */
-  timestamp: bigint | undefined
-}
 
 export class FrameEncoder {
   private target: Buffer = Buffer.alloc(0)
@@ -60,11 +50,14 @@ export class FrameEncoder {
    * `target` begins, and `at` lies, on a word of its memory.
    */
   encode(target: Buffer, at: number, offset: number, salt: number, draft: FrameDraft, payload: Uint8Array): number {
-    const wide = draft.timestamp === undefined ? 0 : WIDE_BYTES
-    const bodyBytes = HEADER_BYTES + wide + payload.length
+    const extended = extensionBytes(draft)
+    const bodyBytes = HEADER_BYTES + extended + payload.length
     const units = Math.ceil(bodyBytes / UNIT)
     assert(units <= FRAME_UNITS_MAX, 'a frame has a length that its header can tell')
-    assert(wide !== 0 || draft.timeDelta < TIME_DELTA_LIMIT, 'a longer delta is written as a whole timestamp')
+    assert(
+      draft.timestamp !== undefined || draft.timeDelta < TIME_DELTA_LIMIT,
+      'a longer delta is written as a whole timestamp',
+    )
     const length = units * UNIT
     assert(at % 4 === 0 && at + length <= target.length, 'a frame lies on words of its buffer')
     if (target !== this.target) {
@@ -73,8 +66,8 @@ export class FrameEncoder {
       this.target = target
     }
     writeHeader(target, at, units, length - bodyBytes, draft)
-    if (draft.timestamp !== undefined) target.writeBigUInt64LE(draft.timestamp, at + HEADER_BYTES)
-    target.set(payload, at + HEADER_BYTES + wide)
+    if (extended > 0) writeExtensions(target, at + HEADER_BYTES, draft)
+    target.set(payload, at + HEADER_BYTES + extended)
     for (let end = at + bodyBytes; end < at + length; end++) target[end] = 0
 
     const headerCrc = crcOfHeader(this.words, at / 4, frameSeed(salt, offset))
@@ -115,9 +108,8 @@ export function resealFrame(bytes: Buffer, at: number, length: number, offset: n
  * any whole number up to 2^53.
  */
 function writeHeader(bytes: Buffer, start: number, units: number, padding: number, draft: FrameDraft): void {
-  const wide = draft.timestamp !== undefined
-  const tag = draft.kind | (padding << TAG.padShift) | draft.flags | (wide ? TAG.wide : 0)
-  const delta = wide ? 0 : draft.timeDelta
+  const tag = draft.kind | (padding << TAG.padShift) | draft.flags | extensionFlags(draft)
+  const delta = draft.timestamp === undefined ? draft.timeDelta : 0
   bytes[start + TAG_AT] = tag & 0xff
   bytes[start + TAG_AT + 1] = tag >>> 8
   bytes[start + UNITS] = units & 0xff
@@ -160,8 +152,8 @@ export class Block {
  */
 export type FrameFinding = 'frame' | 'zeros' | 'short' | 'invalid' | 'unknown'
 
-/** Flags that this version cannot read: their extensions would pass for payload. */
-const NOT_READ = TAG.reserved | TAG.compressed | TAG.chained | TAG.keys
+/** Flags of the extensions that few frames have. */
+const EXTENDED = TAG.chained | TAG.compressed | TAG.keys
 
 /** Reads frames, one at a time; its members describe the last one and change with each call. */
 export class FrameDecoder {
@@ -181,6 +173,13 @@ export class FrameDecoder {
   source: Buffer = Buffer.alloc(0)
   payloadStart = 0
   payloadEnd = 0
+  /** With the flag `chained`, where the hash begins in `source`. Without it this says nothing, and so on below. */
+  hashStart = 0
+  /** With the flag `compressed`, the length that the payload has without compression, as the frame says. */
+  originalBytes = 0
+  /** With the flag `keys`, where the key block is in `source`. */
+  keysStart = 0
+  keysEnd = 0
 
   /** Looks at `block[at…]`, of which bytes up to `limit` are there; `offset` is its place in the segment. */
   read(block: Block, at: number, limit: number, offset: number, salt: number): FrameFinding {
@@ -227,9 +226,33 @@ export class FrameDecoder {
     this.payloadEnd = at + length - ((tag & TAG.padMask) >> TAG.padShift)
     if (this.payloadEnd < this.payloadStart) return 'invalid'
     this.timestamp = wide === 0 ? undefined : bytes.readBigUInt64LE(at + HEADER_BYTES)
+    if ((tag & EXTENDED) !== 0 && !this.takeExtensions(bytes)) return 'invalid'
     if (this.kind === 0) return 'invalid'
-    if ((tag & NOT_READ) !== 0) return 'unknown'
-    return this.kind > KIND.lifecycle && this.kind < KIND_OPTIONAL_FROM ? 'unknown' : 'frame'
+    if (this.kind >= KIND_OPTIONAL_FROM) return (tag & TAG.reserved) === 0 ? 'frame' : 'unknown'
+    const isReadable = this.kind === KIND.record || (tag & TAG.compressed) === 0
+    return (tag & TAG.reserved) === 0 && this.kind <= KIND.lifecycle && isReadable ? 'frame' : 'unknown'
+  }
+
+  /** Moves `payloadStart` behind the extensions that follow the time; false when they do not fit. */
+  private takeExtensions(bytes: Buffer): boolean {
+    const { tag, payloadEnd } = this
+    let at = this.payloadStart
+    if ((tag & TAG.chained) !== 0) {
+      this.hashStart = at
+      at += CHAIN_HEAD_BYTES
+    }
+    if ((tag & TAG.compressed) !== 0) {
+      if (at + ORIGINAL_LENGTH_BYTES > payloadEnd) return false
+      this.originalBytes = readWord(bytes, at) >>> 0
+      at += ORIGINAL_LENGTH_BYTES
+    }
+    if ((tag & TAG.keys) !== 0) {
+      if (at + KEYS_LENGTH_BYTES > payloadEnd) return false
+      this.keysStart = at + KEYS_LENGTH_BYTES
+      at = this.keysEnd = this.keysStart + (readWord(bytes, at) >>> 0)
+    }
+    this.payloadStart = at
+    return at <= payloadEnd
   }
 }
 

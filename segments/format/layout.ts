@@ -99,6 +99,10 @@ export const NO_CLAIM = 0xffffff
 export const TIME_DELTA_LIMIT = 2 ** 48
 /** Bytes of a whole timestamp, between header and payload, in a frame with the flag `wide`. */
 export const WIDE_BYTES = 8
+/** Bytes of the length of what was compressed, in a frame with the flag `compressed`. */
+export const ORIGINAL_LENGTH_BYTES = 4
+/** Bytes of the length of the key block, which stand before it in a frame with the flag `keys`. */
+export const KEYS_LENGTH_BYTES = 4
 
 /** The 16 bits of a frame's tag: kind, padding, flags. Bits that are not named are zero. */
 export const TAG = Object.freeze({

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Log } from '../../lib/log.ts'
-import { Block, FrameDecoder, resealFrame } from '../../segments/format/frame.ts'
+import { Block, FrameDecoder, FrameEncoder, resealFrame } from '../../segments/format/frame.ts'
 import { decodeHeader } from '../../segments/format/header.ts'
-import { SEGMENT_HEADER } from '../../segments/format/layout.ts'
+import { KIND, NO_CLAIM, SEGMENT_HEADER, TAG } from '../../segments/format/layout.ts'
 import {
   type World,
   codeOf,
@@ -155,6 +155,40 @@ everywhere((world) => {
       expect.objectContaining({ code: 'CORRUPT', offset: a.offset, expected: 5, found: 21 }),
     )
     await world().wait(log.close())
+  })
+
+  test('records with a hash and keys are read as if these were not there, compressed ones are of a newer version', async () => {
+    const log = await sealed(world())
+    const { places, salt } = framesOf(world())
+    const put = (sequence: number, extensions: { hash?: Buffer; keys?: Buffer; originalBytes?: number }): void => {
+      const { offset, length } = places[sequence - 1]!
+      const draft = {
+        kind: KIND.record,
+        flags: TAG.batchEnd,
+        claim: NO_CLAIM,
+        sequence,
+        timeDelta: 0,
+        timestamp: undefined,
+      }
+      const frame = Buffer.alloc(length)
+      const payload = record(sequence, length - 24 - (extensions.originalBytes === undefined ? 32 + 4 + 8 : 4))
+      new FrameEncoder().encode(frame, 0, offset, salt, { ...draft, ...extensions }, payload)
+      overwrite(world().env, `${world().directory}/${FIRST}`, offset, frame)
+    }
+    put(10, { hash: Buffer.alloc(32, 7), keys: Buffer.alloc(8, 9) })
+    expect(numberOf(log.get(10)!.value)).toBe(10)
+    expect(log.get(10)!.value.length).toBe(128 - 24 - 44)
+    expect(numbers(log.read({ from: 1, to: 70 }))).toBe(expected(1, 70))
+    expect(numbers(log.read({ from: 5, to: 15, reverse: true })).split(' ')).toContain('10:10')
+    put(10, { originalBytes: 500 })
+    expect(codeOf(() => log.get(10))).toBe('UNSUPPORTED_FORMAT')
+    expect(codeOf(() => [...log.read({ from: 5 })])).toBe('UNSUPPORTED_FORMAT')
+    expect(numbers(log.read({ from: 11 }))).toBe(expected(11, 70))
+    await world().wait(log.close())
+    const again = await open(world())
+    expect(codeOf(() => [...again.read()])).toBe('UNSUPPORTED_FORMAT')
+    expect(numberOf(again.get(9)!.value)).toBe(9)
+    await world().wait(again.close())
   })
 
   test('B9 a walk over damage gives what is before it, then one error, then ends', async () => {

@@ -51,7 +51,7 @@ describe('the tables of docs/format.md are those of the code', () => {
 
   test('limits', () => {
     const rows = table('Limits', ['name', 'value', 'meaning'])
-    expect(rows.length).toBe(21)
+    expect(rows.length).toBe(23)
     const constants = layout as unknown as Record<string, unknown>
     for (const { name, value } of rows)
       expect({ name, value: Number(value) }).toEqual({ name, value: constants[name!] })
@@ -153,6 +153,9 @@ interface FrameMeaning {
   sequence: number
   timestamp: string
   wide: boolean
+  hash?: string
+  originalBytes?: number
+  keys?: string
   payload: string
 }
 
@@ -178,6 +181,7 @@ function readFrame(decoder: FrameDecoder, bytes: Buffer, at: number, offset: num
   const finding = decoder.read(block, at, bytes.length, offset, HEADER.salt)
   expect(finding).toBe('frame')
   const flags = (['batchEnd', 'compressed', 'chained', 'keys', 'plain'] as const).filter((f) => decoder.tag & TAG[f])
+  const { source, hashStart, keysStart, keysEnd } = decoder
   return {
     offset,
     length: decoder.length,
@@ -189,7 +193,10 @@ function readFrame(decoder: FrameDecoder, bytes: Buffer, at: number, offset: num
     sequence: wholeSequence(decoder.sequenceLow, HEADER.firstSequence),
     timestamp: String(decoder.timestamp ?? BigInt(HEADER.baseTimestamp) + BigInt(decoder.timeDelta)),
     wide: decoder.timestamp !== undefined,
-    payload: decoder.source.toString('hex', decoder.payloadStart, decoder.payloadEnd),
+    ...(flags.includes('chained') && { hash: source.toString('hex', hashStart, hashStart + layout.CHAIN_HEAD_BYTES) }),
+    ...(flags.includes('compressed') && { originalBytes: decoder.originalBytes }),
+    ...(flags.includes('keys') && { keys: source.toString('hex', keysStart, keysEnd) }),
+    payload: source.toString('hex', decoder.payloadStart, decoder.payloadEnd),
   }
 }
 
@@ -203,6 +210,9 @@ function writeFrame(means: FrameMeaning): Buffer {
     sequence: means.sequence,
     timeDelta: Number(timestamp - BigInt(HEADER.baseTimestamp)),
     timestamp: means.wide ? timestamp : undefined,
+    hash: means.hash === undefined ? undefined : Buffer.from(means.hash, 'hex'),
+    originalBytes: means.originalBytes,
+    keys: means.keys === undefined ? undefined : Buffer.from(means.keys, 'hex'),
   }
   const payload = Buffer.from(means.payload, 'hex')
   new FrameEncoder().encode(target, 0, means.offset, HEADER.salt, draft, payload)
@@ -218,6 +228,7 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
       ...SMALL_FRAMES,
       'zero-frame',
       'frame-large',
+      'frame-extended',
       'frame-lifecycle',
       'slot',
       ...sidecar,
@@ -242,7 +253,7 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
     expect(encodeHeader(header)).toEqual(vector('segment-header'))
   })
 
-  test.each([...SMALL_FRAMES, 'frame-large', 'frame-lifecycle'])('%s', (name) => {
+  test.each([...SMALL_FRAMES, 'frame-large', 'frame-extended', 'frame-lifecycle'])('%s', (name) => {
     const { bytes, means } = wholeFrame(name)
     expect(readFrame(new FrameDecoder(), bytes, 0, means.offset)).toEqual(means)
     expect(writeFrame(means)).toEqual(bytes)

@@ -20,9 +20,13 @@ describe('damage never passes for a frame', () => {
     payload: payloadOf(length, length),
   }))
   const WIDE: Sample = { ...SAMPLE, draft: { ...SAMPLE.draft, timestamp: 1_700_000_000_000_000_000n } }
+  const EXTENDED: Sample = {
+    ...SAMPLE,
+    draft: { ...WIDE.draft, hash: payloadOf(32, 1), originalBytes: 5, keys: payloadOf(9, 2) },
+  }
 
   test("any flipped bit makes it invalid, and one in the header's own part makes the header unsound", () => {
-    for (const it of [...SAMPLES, WIDE]) {
+    for (const it of [...SAMPLES, WIDE, EXTENDED]) {
       const bytes = encode(it)
       const block = blockWith(bytes)
       for (let bit = 0; bit < bytes.length * 8; bit++) {
@@ -61,7 +65,7 @@ describe('damage never passes for a frame', () => {
   })
 
   test('a cut at any length is short; one that leaves the header tells the length', () => {
-    for (const it of [...SAMPLES, WIDE]) {
+    for (const it of [...SAMPLES, WIDE, EXTENDED]) {
       const bytes = encode(it)
       const block = blockWith(bytes)
       for (let limit = 0; limit < bytes.length; limit++) {
@@ -74,7 +78,7 @@ describe('damage never passes for a frame', () => {
   })
 
   test('a frame cut at any length with zeros behind it is invalid', () => {
-    for (const it of [...SAMPLES, WIDE]) {
+    for (const it of [...SAMPLES, WIDE, EXTENDED]) {
       const bytes = encode(it)
       const block = blockWith(Buffer.alloc(bytes.length))
       let end = bytes.length

@@ -2,8 +2,9 @@
 import fc from 'fast-check'
 import { crc32 } from 'node:zlib'
 import { expect } from 'vitest'
-import { FrameDecoder, FrameEncoder, frameBytes, type FrameDraft } from '../../../segments/format/frame.ts'
-import { KIND, NO_CLAIM, SEQUENCE_MAX, TIME_DELTA_LIMIT } from '../../../segments/format/layout.ts'
+import { FrameDecoder, FrameEncoder, frameBytes } from '../../../segments/format/frame.ts'
+import { extensionBytes, type FrameDraft } from '../../../segments/format/frame-draft.ts'
+import { KIND, KIND_OPTIONAL_FROM, NO_CLAIM, SEQUENCE_MAX, TIME_DELTA_LIMIT } from '../../../segments/format/layout.ts'
 import { blockWith, plainSeed } from './bytes.ts'
 
 export const U32 = 2 ** 32
@@ -40,6 +41,17 @@ export const draft: fc.Arbitrary<FrameDraft> = fc.record({
   timeDelta: fc.oneof(fc.constantFrom(0, U32 - 1, U32, TIME_DELTA_LIMIT - 1), fc.integer({ min: 0, max: 2 ** 48 - 1 })),
   timestamp: fc.option(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { nil: undefined }),
 })
+const hash = fc.uint8Array({ minLength: 32, maxLength: 32 })
+const u32 = fc.integer({ min: 0, max: U32 - 1 })
+/** Half of all frames have none, and then the members are not even there. */
+export const extensions = fc.oneof(
+  fc.constant({}),
+  fc.record({
+    hash: fc.option(hash, { nil: undefined }),
+    originalBytes: fc.option(u32, { nil: undefined }),
+    keys: fc.option(fc.uint8Array({ maxLength: 100 }), { nil: undefined }),
+  }),
+)
 
 /** Bytes that depend on the seed alone: cheap to make and to shrink. */
 export function payloadOf(length: number, seed: number): Buffer {
@@ -49,11 +61,18 @@ export function payloadOf(length: number, seed: number): Buffer {
 }
 
 export const sample: fc.Arbitrary<Sample> = fc
-  .record({ draft, salt, offset, length: payloadBytes, seed: fc.integer() })
-  .map(({ length, seed, ...rest }) => ({ ...rest, payload: payloadOf(length, seed) }))
+  .record({ draft, extensions, salt, offset, length: payloadBytes, seed: fc.integer() })
+  .map(({ length, seed, draft, extensions, ...rest }) => {
+    // Only records are compressed; kinds that may be skipped may be anything.
+    const isControl = draft.kind > KIND.record && draft.kind < KIND_OPTIONAL_FROM
+    const all: FrameDraft = isControl
+      ? { ...draft, ...extensions, originalBytes: undefined }
+      : { ...draft, ...extensions }
+    return { ...rest, draft: all, payload: payloadOf(length, seed) }
+  })
 
 export function encode(it: Sample): Buffer {
-  const length = frameBytes(it.payload.length, it.draft.timestamp === undefined ? 0 : 8)
+  const length = frameBytes(it.payload.length, extensionBytes(it.draft))
   const target = Buffer.alloc(length + 32, 0xee)
   const encoder = new FrameEncoder()
   expect(encoder.encode(target, 16, it.offset, it.salt, it.draft, it.payload)).toBe(length)
@@ -87,8 +106,13 @@ export function find(bytes: Buffer, it: { offset: number; salt: number } = SAMPL
 export function found() {
   const { kind, tag, length, claim, sequenceLow, crc, timestamp } = decoder
   const timeDelta = timestamp === undefined ? decoder.timeDelta : undefined
-  const payload = Buffer.from(decoder.source.subarray(decoder.payloadStart, decoder.payloadEnd))
-  return { kind, tag, length, claim, sequenceLow, crc: crc >>> 0, timeDelta, timestamp, payload }
+  const { source, hashStart, keysStart, keysEnd } = decoder
+  const payload = Buffer.from(source.subarray(decoder.payloadStart, decoder.payloadEnd))
+  const hash = tag & FLAGS.chained ? Buffer.from(source.subarray(hashStart, hashStart + 32)) : undefined
+  const originalBytes = tag & FLAGS.compressed ? decoder.originalBytes : undefined
+  const keys = tag & FLAGS.keys ? Buffer.from(source.subarray(keysStart, keysEnd)) : undefined
+  const rest = { timeDelta, timestamp, hash, originalBytes, keys, payload }
+  return { kind, tag, length, claim, sequenceLow, crc: crc >>> 0, ...rest }
 }
 
 /** The straightforward decoder: each condition of `docs/format.md` in its order, nothing saved. */
@@ -107,8 +131,20 @@ export function slowRead(bytes: Buffer, at: number, limit: number, offset: numbe
   const kind = tag % 16
   const wide = tag & FLAGS.wide ? 8 : 0
   const end = length - ((tag >> 4) & 7)
-  if (crc !== header.readUInt32LE(0) || kind === 0 || 24 + wide > end) return { finding: 'invalid', sound, length }
-  if ((tag & 0xee00) !== 0 || (kind >= 5 && kind <= 7)) return { finding: 'unknown', sound, length }
+  if (crc !== header.readUInt32LE(0) || kind === 0) return { finding: 'invalid', sound, length }
+  let start = 24 + wide
+  const part = (flag: number, bytes: () => number): Buffer | undefined => {
+    if ((tag & flag) === 0 || start > end) return undefined
+    const from = start
+    start = from + bytes() <= end ? from + bytes() : end + 1
+    return start > end ? undefined : Buffer.from(frame.subarray(from, start))
+  }
+  const hash = part(FLAGS.chained, () => 32)
+  const original = part(FLAGS.compressed, () => 4)
+  const keys = part(FLAGS.keys, () => (start + 4 <= end ? 4 + frame.readUInt32LE(start) : Infinity))?.subarray(4)
+  if (start > end) return { finding: 'invalid', sound, length }
+  const isCompressedControl = (tag & FLAGS.compressed) !== 0 && kind > 1 && kind < 8
+  if (tag >> 13 !== 0 || (kind >= 5 && kind <= 7) || isCompressedControl) return { finding: 'unknown', sound, length }
   const members = {
     kind,
     tag,
@@ -118,7 +154,10 @@ export function slowRead(bytes: Buffer, at: number, limit: number, offset: numbe
     crc,
     timeDelta: wide ? undefined : header.readUIntLE(18, 6),
     timestamp: wide ? frame.readBigUInt64LE(24) : undefined,
-    payload: Buffer.from(frame.subarray(24 + wide, end)),
+    hash,
+    originalBytes: original?.readUInt32LE(),
+    keys,
+    payload: Buffer.from(frame.subarray(start, end)),
   }
   return { finding: 'frame', sound, length, members }
 }

@@ -35,7 +35,14 @@ describe('a frame comes back as it was written', () => {
     expect(decoder.headerSound).toBe(true)
     const { kind, flags, claim, sequence, timestamp, timeDelta } = it.draft
     expect(found()).toMatchObject({ kind, claim, length: bytes.length, sequenceLow: sequence % U32, timestamp })
-    expect(decoder.tag & ~0x7f & ~FLAGS.wide).toBe(flags)
+    const { hash, originalBytes, keys } = it.draft
+    const given = { hash: hash && Buffer.from(hash), originalBytes, keys: keys && Buffer.from(keys) }
+    expect(found()).toMatchObject(given)
+    const extended = FLAGS.wide | FLAGS.chained | FLAGS.compressed | FLAGS.keys
+    expect(decoder.tag & ~0x7f & ~extended).toBe(flags)
+    const written = [timestamp, originalBytes, hash, keys].map((member) => member !== undefined)
+    const flagged = [FLAGS.wide, FLAGS.compressed, FLAGS.chained, FLAGS.keys].map((flag) => (decoder.tag & flag) !== 0)
+    expect(flagged).toEqual(written)
     expect(decoder.timeDelta).toBe(timestamp === undefined ? timeDelta : 0)
     expect(decoder.source.subarray(decoder.payloadStart, decoder.payloadEnd).equals(it.payload)).toBe(true)
   }
@@ -121,7 +128,32 @@ describe('what is sound and yet no frame of ours', () => {
     ...[5, 6, 7].map((kind) => [`kind ${kind}`, forge(kind), 'unknown'] as const),
     ...[8, 12, 15].map((kind) => [`kind ${kind}, which may be skipped`, forge(kind), 'frame'] as const),
     ...[13, 14, 15].map((bit) => [`reserved bit ${bit}`, forge(1 | (1 << bit)), 'unknown'] as const),
-    ...[9, 10, 11].map((bit) => [`flag bit ${bit}, not read yet`, forge(1 | (1 << bit)), 'unknown'] as const),
+    ['a compressed record', forge(1 | FLAGS.compressed), 'frame'],
+    ...[2, 3, 4].map(
+      (kind) => [`a compressed frame of kind ${kind}`, forge(kind | FLAGS.compressed), 'unknown'] as const,
+    ),
+    ['a compressed frame that may be skipped', forge(8 | FLAGS.compressed), 'frame'],
+    ['a compressed record without room for a length', forge(0x0051 | FLAGS.compressed), 'invalid'],
+    ['a compressed record of nothing', forge(0x0041 | FLAGS.compressed), 'frame'],
+    ['a hash without room', forge(1 | FLAGS.chained, Buffer.alloc(24)), 'invalid'],
+    ['padding over the hash', forge(0x0011 | FLAGS.chained, Buffer.alloc(32)), 'invalid'],
+    ['a hash and nothing else', forge(1 | FLAGS.chained, Buffer.alloc(32)), 'frame'],
+    ['a hash of a control frame', forge(3 | FLAGS.chained, Buffer.alloc(32)), 'frame'],
+    ['an empty key block', forge(1 | FLAGS.keys, Buffer.alloc(8)), 'frame'],
+    ['a key block of the rest', forge(1 | FLAGS.keys, Buffer.from([4, 0, 0, 0, 1, 2, 3, 4])), 'frame'],
+    ['a key block over the padding', forge(0x0011 | FLAGS.keys, Buffer.from([4, 0, 0, 0, 1, 2, 3, 4])), 'invalid'],
+    ['a key block of 4 GiB', forge(1 | FLAGS.keys, Buffer.alloc(8, 0xff)), 'invalid'],
+    ['a key block without room for its length', forge(0x0051 | FLAGS.keys, Buffer.alloc(8)), 'invalid'],
+    [
+      'all extensions and nothing else',
+      forge(1 | FLAGS.wide | FLAGS.chained | FLAGS.compressed | FLAGS.keys, Buffer.alloc(48)),
+      'frame',
+    ],
+    [
+      'all extensions in too little',
+      forge(0x0011 | FLAGS.wide | FLAGS.chained | FLAGS.compressed | FLAGS.keys, Buffer.alloc(48)),
+      'invalid',
+    ],
     ['a reserved bit in a kind that may be skipped', forge(0x2008), 'unknown'],
     ['no unit', forge(1, Buffer.alloc(0), 0), 'invalid'],
     ['two units, less than its header', forge(1, Buffer.alloc(0), 2), 'invalid'],
