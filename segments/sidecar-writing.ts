@@ -7,6 +7,7 @@ import {
   NO_FINGERPRINT,
   PAGE_BYTES,
   type SegmentIdentity,
+  type SidecarFooter,
   type SidecarSection,
   encodeFooter,
   itemsPerPage,
@@ -14,6 +15,7 @@ import {
 } from './format/sidecar.ts'
 import { nonce } from './manifest-store.ts'
 import type { OffsetList } from './segment.ts'
+import { drawSalt } from './segment-files.ts'
 
 /** What goes into a sidecar. Nothing of it may change while it is written. */
 export interface SidecarContent {
@@ -56,7 +58,8 @@ export function* writeSidecar(
   content: SidecarContent,
 ): Steps<void> {
   const temporary = `${directory}/${temporaryName('sidecar', nonce(env))}`
-  yield* makeFile(temporary, (handle) => writePages(handle, identity, content))
+  const pageSalt = drawSalt(env, 0)
+  yield* makeFile(temporary, (handle) => writePages(handle, { ...identity, pageSalt }, content))
   try {
     yield* step({ do: 'rename', from: temporary, to: `${directory}/${sidecarName(identity.ordinal)}` })
   } catch (error) {
@@ -66,7 +69,7 @@ export function* writeSidecar(
   yield* step({ do: 'syncDirectory', path: directory })
 }
 
-function* writePages(handle: Handle, identity: SegmentIdentity, content: SidecarContent): Steps<void> {
+function* writePages(handle: Handle, about: Omit<SidecarFooter, 'sections'>, content: SidecarContent): Steps<void> {
   const sections: SidecarSection[] = []
   let page = 0
   for (const { type, name, fingerprint, count, fill } of sourcesOf(content)) {
@@ -79,12 +82,12 @@ function* writePages(handle: Handle, identity: SegmentIdentity, content: Sidecar
         const first = (page - sections.at(-1)!.firstPage) * perPage
         const bytes = piece.subarray(at, at + PAGE_BYTES)
         fill(bytes, first, Math.min(perPage, count - first))
-        sealPage(bytes, page, identity.salt)
+        sealPage(bytes, page, about.pageSalt)
       }
       yield* writeAll(handle, piece, 0, piece.length, page * PAGE_BYTES - piece.length)
     }
   }
-  yield* writeAll(handle, encodeFooter({ ...identity, sections }), 0, PAGE_BYTES, page * PAGE_BYTES)
+  yield* writeAll(handle, encodeFooter({ ...about, sections }), 0, PAGE_BYTES, page * PAGE_BYTES)
   yield* step({ do: 'sync', handle })
 }
 

@@ -97,7 +97,7 @@ export class Sidecar {
 
   private *page(section: SidecarSection, number: number): Steps<Buffer | undefined> {
     const page = section.firstPage + number
-    return yield* this.readPage(page, (bytes) => isSoundPage(bytes, page, this.footer.salt))
+    return yield* this.readPage(page, (bytes) => isSoundPage(bytes, page, this.footer.pageSalt))
   }
 }
 

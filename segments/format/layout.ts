@@ -187,9 +187,9 @@ export const SIDECAR_FOOTER = layout([
   { name: 'lastTimestamp', type: 'u64', size: 8 },
   { name: 'head', type: 'bytes', size: CHAIN_HEAD_BYTES },
   { name: 'sectionCount', type: 'u32', size: 4 },
-  { name: 'reserved1', type: 'u32', size: 4 },
+  { name: 'pageSalt', type: 'u32', size: 4 },
   { name: 'sections', type: 'bytes', size: SIDECAR_SECTION.size * SIDECAR_SECTIONS_MAX },
-  { name: 'reserved2', type: 'bytes', size: 892 },
+  { name: 'reserved', type: 'bytes', size: 892 },
   { name: 'crc', type: 'u32', size: 4 },
 ])
 

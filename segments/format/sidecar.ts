@@ -40,6 +40,8 @@ export interface SegmentIdentity {
 }
 
 export interface SidecarFooter extends SegmentIdentity {
+  /** In the checks of the pages; drawn anew for each file, so that one never takes a page of another for its own. */
+  readonly pageSalt: number
   /** In the order in which they stand in the file, from its start on, without a gap. */
   readonly sections: readonly SidecarSection[]
 }
@@ -70,19 +72,19 @@ export function itemsPerPage(type: number): number | undefined {
   return name && Math.floor(CONTENT_BYTES / SECTION_ITEM_BYTES[name])
 }
 
-/** Gives a page its check, as it shall stand in place `page` of the sidecar of a segment with this salt. */
-export function sealPage(bytes: Buffer, page: number, salt: number): void {
-  bytes.writeInt32LE(crc32(bytes.subarray(0, CONTENT_BYTES), pageSeed(page, salt)), SIDECAR_PAGE.at.crc)
+/** Gives a page its check, as it shall stand in place `page` of the sidecar with this salt of pages. */
+export function sealPage(bytes: Buffer, page: number, pageSalt: number): void {
+  bytes.writeInt32LE(crc32(bytes.subarray(0, CONTENT_BYTES), pageSeed(page, pageSalt)), SIDECAR_PAGE.at.crc)
 }
 
 /** Whether these are the bytes of that page of that sidecar. */
-export function isSoundPage(bytes: Buffer, page: number, salt: number): boolean {
+export function isSoundPage(bytes: Buffer, page: number, pageSalt: number): boolean {
   if (bytes.length !== PAGE_BYTES || isZero(bytes, 0, PAGE_BYTES)) return false
-  return bytes.readInt32LE(SIDECAR_PAGE.at.crc) === crc32(bytes.subarray(0, CONTENT_BYTES), pageSeed(page, salt))
+  return bytes.readInt32LE(SIDECAR_PAGE.at.crc) === crc32(bytes.subarray(0, CONTENT_BYTES), pageSeed(page, pageSalt))
 }
 
-function pageSeed(page: number, salt: number): number {
-  return frameSeed(salt, page * PAGE_BYTES)
+function pageSeed(page: number, pageSalt: number): number {
+  return frameSeed(pageSalt, page * PAGE_BYTES)
 }
 
 const AT = SIDECAR_FOOTER.at
@@ -103,6 +105,7 @@ export function encodeFooter(footer: SidecarFooter): Buffer {
   bytes.writeBigUInt64LE(footer.lastTimestamp, AT.lastTimestamp)
   bytes.write(footer.head, AT.head, 'hex')
   bytes.writeUInt32LE(footer.sections.length, AT.sectionCount)
+  bytes.writeInt32LE(footer.pageSalt, AT.pageSalt)
   for (const [index, section] of footer.sections.entries()) encodeSection(bytes, rowAt(index), section)
   bytes.writeInt32LE(crc32(bytes.subarray(0, AT.crc)), AT.crc)
   return bytes
@@ -128,6 +131,7 @@ export function decodeFooter(bytes: Buffer): FooterFinding {
     baseTimestamp: bytes.readBigUInt64LE(AT.baseTimestamp),
     lastTimestamp: bytes.readBigUInt64LE(AT.lastTimestamp),
     head: bytes.toString('hex', AT.head, AT.sectionCount),
+    pageSalt: bytes.readInt32LE(AT.pageSalt),
     sections: Array.from({ length: sectionCount }, (_, index) => decodeSection(bytes, rowAt(index))),
   }
   return isPlausible(footer) ? { found: 'footer', footer } : { found: 'damaged' }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Environment } from '../../../segments/env/environment.ts'
 import { memoryEnvironment } from '../../../segments/env/memory.ts'
 import { runNow } from '../../../segments/env/steps.ts'
 import { readAll, withFile } from '../../../segments/files.ts'
@@ -333,7 +334,10 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
       bytes.writeUInt32LE(Number(`0x${crc}`), layout.SIDECAR_PAGE.at.crc)
       return bytes
     })
-    const env = memoryEnvironment()
+    const pageSalt = Buffer.alloc(4)
+    pageSalt.writeInt32LE(footer.pageSalt)
+    const randomBytes = (count: number): Buffer => (count === pageSalt.length ? pageSalt : Buffer.alloc(count))
+    const env: Environment = Object.assign(memoryEnvironment(), { randomBytes })
     env.call({ do: 'makeDirectory', path: '/log' })
     runNow(env, writeSidecar(env, '/log', identity, content))
     const path = '/log/segment-0000000007.idx'
@@ -343,8 +347,8 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
     )
     expect(bytes).toEqual(Buffer.concat(pages))
     expect(decodeFooter(pages[last]!)).toEqual({ found: 'footer', footer: identity })
-    expect(pages.map((bytes, page) => isSoundPage(bytes, page, footer.salt))).toEqual([true, true, true, false])
-    expect(isSoundPage(pages[0]!, 1, footer.salt)).toBe(false)
+    expect(pages.map((bytes, page) => isSoundPage(bytes, page, footer.pageSalt))).toEqual([true, true, true, false])
+    expect(isSoundPage(pages[0]!, 1, footer.pageSalt)).toBe(false)
   })
 
   test('manifest', () => {

@@ -31,6 +31,7 @@ const SAMPLE: SidecarFooter = {
   head: 'cd'.repeat(32),
   baseTimestamp: 1_700_000_000_000_000_000n,
   lastTimestamp: 1_700_000_000_000_000_009n,
+  pageSalt: 1234,
   sections: SECTIONS,
 }
 
