@@ -6,6 +6,7 @@ import type { Environment, Timer } from '../segments/env/environment.ts'
 import { SeglogError } from '../segments/errors.ts'
 import type { Anchor } from '../segments/format/manifest.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
+import type { SidecarStore } from '../segments/sidecar-store.ts'
 import type { Writer } from '../segments/writer.ts'
 import type { KeyDefinition } from './keys/definitions.ts'
 import type { KeyValue } from './keys/key-value.ts'
@@ -15,6 +16,7 @@ import { type VerifyOptions, type WatchOptions, copyLog, verifyLog } from './ope
 import type { Entry } from './read/entry.ts'
 import type { ReadOptions } from './read/range.ts'
 import type { Records } from './read/reader.ts'
+import type { Remake } from './read/known-segment.ts'
 import { Reading } from './read/reading.ts'
 import { WriterView } from './read/view.ts'
 import type { Receipt } from './keys/once.ts'
@@ -36,6 +38,8 @@ export interface LogStats {
   readonly queuedBytes: number
   /** Whether the queue is above its soft limit: `await log.ready()` before appending more. */
   readonly isBehind: boolean
+  /** Sidecars that were of no use and are made anew. */
+  readonly sidecarsRemade: number
   /** Why work in the background failed of late that nothing depends on, such as preparing a segment on a full disk. */
   readonly backgroundFailure: unknown
 }
@@ -48,6 +52,7 @@ export interface LogParts<T> {
   readonly recovery: RecoveryReport
   readonly writer: Writer
   readonly manifests: ManifestStore
+  readonly sidecars: SidecarStore
   readonly keys: readonly KeyDefinition<T>[]
   /** Lets go of the lock; called once all files are closed. */
   readonly release: () => void
@@ -61,6 +66,7 @@ export class Log<T> {
   private readonly env: Environment
   private readonly options: ResolvedOptions<T>
   private readonly writer: Writer
+  private readonly sidecars: SidecarStore
   private readonly writing: Writing<T>
   private readonly reading: Reading<T>
   private readonly keyLookup: KeyLookup<T>
@@ -70,16 +76,18 @@ export class Log<T> {
   private closing: Promise<void> | undefined
 
   constructor(parts: LogParts<T>) {
-    const { env, directory, options, writer, manifests } = parts
+    const { env, directory, options, writer, manifests, sidecars } = parts
     this.recovery = parts.recovery
     this.directory = directory
     this.env = env
     this.options = options
     this.writer = writer
+    this.sidecars = sidecars
     this.release = parts.release
     const durable = (): number => writer.committer.position.sequence
     const view = new WriterView(directory, manifests, () => writer.openSegments, durable)
-    this.reading = new Reading(env, view, options.codec, options)
+    const remake: Remake = (identity, content) => sidecars.remake(identity, content)
+    this.reading = new Reading(env, view, options.codec, options, remake)
     this.keyLookup = new KeyLookup(env, this.reading, parts.keys)
     this.writing = new Writing(writer, options.durability, this.keyLookup)
     this.history = new History(env, manifests, options.anchorsKept, {
@@ -275,6 +283,7 @@ export class Log<T> {
       ...counts,
       queuedBytes,
       isBehind: queuedBytes > this.options.queueSoftBytes,
+      sidecarsRemade: this.sidecars.remade,
       backgroundFailure: this.writer.backgroundFailure,
     }
   }

@@ -95,7 +95,7 @@ function start<T>(
   const recovered = recover(env, directory, { codec: codec.name, segmentBytes, onDamage, sameBoot })
   const { start: from, slots: handle, slotTurn } = recovered
   const slots = new SlotsFile(env, handle, { ...from.identity, ...from.position }, slotTurn)
-  const { manifests } = from
+  const { manifests, sidecars } = from
   let writer: Writer
   let keys: readonly KeyDefinition<T>[]
   try {
@@ -105,5 +105,5 @@ function start<T>(
     env.call({ do: 'close', handle })
     throw error
   }
-  return new Log({ env, directory, options, recovery: recovered.report, writer, manifests, keys, release })
+  return new Log({ env, directory, options, recovery: recovered.report, writer, manifests, sidecars, keys, release })
 }

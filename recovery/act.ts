@@ -2,7 +2,7 @@ import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { removeIfThere, withFile } from '../segments/files.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
-import { SLOTS_NAME, manifestName, segmentName } from '../segments/format/names.ts'
+import { SLOTS_NAME, manifestName, segmentName, sidecarName } from '../segments/format/names.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { ManifestStore } from '../segments/manifest-store.ts'
 import type { Segment, SegmentPlan } from '../segments/segment.ts'
@@ -44,6 +44,7 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
   if (!inspection.slotsThere) yield* placeSlots(env, directory)
   yield* step({ do: 'syncDirectory', path: directory })
 
+  noteSidecars(work)
   const { active } = tail
   const position = { ordinal: active.plan.ordinal, offset: active.end, sequence: active.lastSequence }
   const spare = spareOf(work, active)
@@ -57,7 +58,7 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
   const slot = { ...position, logId: manifest.logId, epoch }
   yield* withFile(slotsPath, 'write', (handle) => writeFirstSlot(handle, slot, slotTurn))
   yield* finishSealing(work)
-  yield* removeLeftovers(work, active, spare)
+  yield* removeLeftovers(work, active, spare, manifests.latest)
   for (const generation of inspection.generations) {
     if (generation > manifest.generation) yield* moveAside(directory, manifestName(generation))
   }
@@ -73,6 +74,15 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
     slotTurn,
     cut: work.cut,
     notes: work.notes,
+  }
+}
+
+/** Only names are looked at: what is in a sidecar is read when it is needed first. */
+function noteSidecars({ inspection, manifest, notes }: Work): void {
+  const there = new Set(inspection.sidecars)
+  for (const line of manifest.segments) {
+    if (line.state !== 'sealed' || there.has(line.ordinal)) continue
+    notes.push(`${sidecarName(line.ordinal)} is missing; it is made anew when it is first needed`)
   }
 }
 
@@ -147,13 +157,22 @@ function nextManifest(work: Work, latest: Manifest, tail: SettledTail, spare: Se
   return { ...latest, epoch, clean: null, lost, segments }
 }
 
-/** Segments behind the active one: of these only zeros are left that were not kept aside. */
-function* removeLeftovers(work: Work, active: Segment, spare: SegmentPlan | undefined): Steps<void> {
+/**
+ * Segments behind the active one, of which only zeros are left that were not kept aside, and sidecars of what is no sealed
+ * segment any more.
+ */
+function* removeLeftovers(work: Work, active: Segment, spare: SegmentPlan | undefined, latest: Manifest): Steps<void> {
   let removed = work.inspection.temporary.length > 0
   for (const segment of work.plan.behind) {
     if (segment.ordinal <= active.plan.ordinal || segment.ordinal === spare?.ordinal) continue
     if (segment.role === 'missing') continue
     yield* removeIfThere(segment.path)
+    removed = true
+  }
+  const sealed = new Set(latest.segments.filter((line) => line.state === 'sealed').map((line) => line.ordinal))
+  for (const ordinal of work.inspection.sidecars) {
+    if (sealed.has(ordinal)) continue
+    yield* removeIfThere(`${work.directory}/${sidecarName(ordinal)}`)
     removed = true
   }
   // Else a power cut brings them back, and the next opening finds them again.

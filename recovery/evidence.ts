@@ -56,6 +56,8 @@ export interface Inspection {
   readonly closed: Position | undefined
   /** In order of ordinals. */
   readonly segments: readonly SegmentEvidence[]
+  /** Ordinals of the sidecars; only their names were looked at. */
+  readonly sidecars: readonly number[]
   readonly findings: readonly Finding[]
   /** Names that are none of ours. */
   readonly foreign: readonly string[]

@@ -4,7 +4,7 @@ import { newerFormat } from '../segments/errors.ts'
 import { readUpTo, withFile } from '../segments/files.ts'
 import { SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
 import type { Manifest, ManifestFinding } from '../segments/format/manifest.ts'
-import { SLOTS_NAME, manifestName, parseName, segmentName } from '../segments/format/names.ts'
+import { SLOTS_NAME, manifestName, parseName, segmentName, sidecarName } from '../segments/format/names.ts'
 import { isZero } from '../segments/format/prefix.ts'
 import { furthest, isBeyond } from '../segments/format/slots.ts'
 import { readManifest } from '../segments/manifest-files.ts'
@@ -17,6 +17,7 @@ import { rebuildManifest, withLifecycle } from './rebuild.ts'
 /** The names in a log directory, by kind. */
 export interface Names {
   readonly segments: readonly number[]
+  readonly sidecars: readonly number[]
   readonly manifests: readonly number[]
   readonly slots: boolean
   readonly cut: boolean
@@ -71,6 +72,7 @@ export function* inspect(directory: string): Steps<Inspection> {
     proven,
     closed: closed ?? undefined,
     segments,
+    sidecars: names.sidecars,
     findings,
     foreign: names.foreign,
     temporary: names.temporary,
@@ -79,6 +81,7 @@ export function* inspect(directory: string): Steps<Inspection> {
 
 export function sortNames(entries: readonly DirectoryEntry[]): Names {
   const segments: number[] = []
+  const sidecars: number[] = []
   const manifests: number[] = []
   const temporary: string[] = []
   const foreign: string[] = []
@@ -95,11 +98,12 @@ export function sortNames(entries: readonly DirectoryEntry[]): Names {
     else if (parsed.kind === 'manifest') manifests.push(parsed.number)
     else if (parsed.kind === 'slots') slots = true
     else if (parsed.kind === 'temporary') temporary.push(name)
-    else if (parsed.kind !== 'sidecar') foreign.push(name)
+    else if (parsed.kind === 'sidecar') sidecars.push(parsed.number)
+    else foreign.push(name)
   }
   segments.sort((a, b) => a - b)
   manifests.sort((a, b) => b - a)
-  return { segments, manifests, slots, cut, archive, temporary, foreign }
+  return { segments, sidecars, manifests, slots, cut, archive, temporary, foreign }
 }
 
 interface FoundManifest {
@@ -138,6 +142,7 @@ export function* tracesOf(directory: string, names: Names): Steps<string[]> {
   const files = [...(names.slots ? [SLOTS_NAME] : []), ...names.segments.map(segmentName)]
   const traces: string[] = []
   for (const name of files) if (!(yield* isZeroFile(`${directory}/${name}`))) traces.push(name)
+  if (names.sidecars.length > 0) traces.push(...names.sidecars.map(sidecarName))
   if (names.manifests.length > 0) traces.push(...names.manifests.map(manifestName))
   if (names.cut) traces.push('cut/')
   if (names.archive) traces.push('archive/')
@@ -167,6 +172,7 @@ function nothing(directory: string, names: Names, traces: readonly string[], fin
     proven: undefined,
     closed: undefined,
     segments: [],
+    sidecars: names.sidecars,
     findings,
     foreign: names.foreign,
     temporary: names.temporary,

@@ -4,6 +4,7 @@ import { SeglogError, newerFormat } from '../segments/errors.ts'
 import { CHAIN, COMPRESSION } from '../segments/format/layout.ts'
 import type { Manifest } from '../segments/format/manifest.ts'
 import type { WriterStart } from '../segments/rolling.ts'
+import { SidecarStore } from '../segments/sidecar-store.ts'
 import { act } from './act.ts'
 import { firstManifest } from './create.ts'
 import type { Inspection } from './evidence.ts'
@@ -54,6 +55,7 @@ export function recover(env: Environment, directory: string, options: RecoverOpt
       },
       position: acted.position,
       manifests: acted.manifests,
+      sidecars: new SidecarStore(env, directory, manifest.logId),
       active: acted.active,
       spare: acted.spare,
       lastTimestamp: acted.lastTimestamp,

@@ -11,12 +11,14 @@ import type { Group } from './group.ts'
 import type { ManifestStore } from './manifest-store.ts'
 import { NO_HEAD, Sealer, whenQuiet } from './sealing.ts'
 import { Segment, type SegmentPlan } from './segment.ts'
+import type { SidecarStore } from './sidecar-store.ts'
 
 /** What recovery hands over: a log whose every accepted byte is durable. */
 export interface WriterStart {
   readonly identity: LogIdentity
   readonly position: Position
   readonly manifests: ManifestStore
+  readonly sidecars: SidecarStore
   /** The segment to go on in; `end` 0 when it is not used yet. */
   readonly active: Segment
   /** A prepared segment after it. */
@@ -34,6 +36,7 @@ const PREPARE_AT_SHARE = 0.5
 /** Which segment is filled, which comes next, and what becomes of those that are full. */
 export class Rolling {
   filling: Filling
+  private readonly sidecars: SidecarStore
   readonly sealer: Sealer
   readonly allocator: Allocator
   private readonly env: Environment
@@ -63,7 +66,8 @@ export class Rolling {
     this.context = context
     this.newEncoder = newEncoder
     this.committer = committer
-    this.sealer = new Sealer(env, start.manifests)
+    this.sidecars = start.sidecars
+    this.sealer = new Sealer(env, start.manifests, this.sidecars)
     this.allocator = new Allocator(env, directory, start.manifests, segmentBytes, () => committer().pump())
     const { active } = start
     active.handles = runNow(env, openSegment(active.path))
@@ -149,12 +153,14 @@ export class Rolling {
   async settle(): Promise<void> {
     this.closing = true
     await new Promise<void>((resolve) => this.sealer.close(resolve))
+    await new Promise<void>((resolve) => this.sidecars.close(resolve))
     await new Promise<void>((resolve) => this.allocator.close(resolve))
   }
 
   /** Why work in the background failed of late, on which nothing depends. */
   get backgroundFailure(): unknown {
-    return this.allocator.failure ?? this.sealer.failure ?? this.allocator.closeFailure ?? this.closeFailure
+    const { allocator, sealer, sidecars, closeFailure } = this
+    return allocator.failure ?? sealer.failure ?? sidecars.failure ?? allocator.closeFailure ?? closeFailure
   }
 
   /** Closes the files that are still open, each once no call holds it. */

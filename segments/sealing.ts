@@ -5,6 +5,8 @@ import { SeglogError } from './errors.ts'
 import type { SealedLine } from './format/manifest.ts'
 import { type ManifestStore, withLine } from './manifest-store.ts'
 import type { Segment, SegmentHandles } from './segment.ts'
+import type { KeyTable } from './sidecar-writing.ts'
+import type { SidecarStore } from './sidecar-store.ts'
 
 /** Segments that may wait for the background to seal them. */
 const WAITING_MAX = 4
@@ -21,15 +23,17 @@ export class Sealer {
   failure: unknown
   private readonly env: Environment
   private readonly manifests: ManifestStore
-  /** Segments that no manifest calls sealed yet, in order; also those whose sealing failed. */
+  private readonly sidecars: SidecarStore
+  /** Segments that no manifest calls sealed yet, or that have no sidecar yet, in order; also those whose sealing failed. */
   readonly underWay: Segment[] = []
   /** Those still to be worked on; the first is. */
   private readonly waiting: Segment[] = []
   private whenDone: (() => void) | undefined
 
-  constructor(env: Environment, manifests: ManifestStore) {
+  constructor(env: Environment, manifests: ManifestStore, sidecars: SidecarStore) {
     this.env = env
     this.manifests = manifests
+    this.sidecars = sidecars
   }
 
   /**
@@ -85,8 +89,18 @@ export class Sealer {
       const closing = yield* closeSegment(handles)
       this.failure ??= closing
     }
-    yield* this.manifests.update((manifest) => withLine(manifest, sealedLine(segment)))
+    const line = sealedLine(segment)
+    yield* this.manifests.update((manifest) => withLine(manifest, line))
+    // Behind the manifest: a sidecar is of a sealed segment. Readers find records in memory until it is there.
+    const { offsets, definitions } = segment
+    yield* this.sidecars.write(line, { offsets, definitions, keyTables: keyTablesOf(segment) })
   }
+}
+
+/** None where some records are not covered: keys of a segment that was there at opening are only read when somebody asks. */
+function keyTablesOf({ keys }: Segment): KeyTable[] {
+  if (keys?.isWhole !== true) return []
+  return keys.kinds.map(({ kind, fingerprint }, place) => ({ name: kind, fingerprint, pairs: keys.sorted(place) }))
 }
 
 /** Calls `then` when no call holds a file of the segment: at once, or after the last one. */

@@ -1,6 +1,7 @@
 import type { Environment } from './env/environment.ts'
 import { type Steps, runLater } from './env/steps.ts'
 import type { SealedLine } from './format/manifest.ts'
+import type { SegmentIdentity } from './format/sidecar.ts'
 import { identityOf } from './sidecar.ts'
 import { type SidecarContent, writeSidecar } from './sidecar-writing.ts'
 
@@ -11,6 +12,8 @@ const UNDER_WAY_MAX = 4
 export class SidecarStore {
   /** Why the last one could not be written; undefined when it could. */
   failure: unknown
+  /** How many were of no use and are made anew. */
+  remade = 0
   private readonly env: Environment
   private readonly directory: string
   private readonly logId: string
@@ -26,8 +29,12 @@ export class SidecarStore {
 
   /** Writes the sidecar of a sealed segment; never throws. */
   *write(line: SealedLine, content: SidecarContent): Steps<void> {
+    yield* this.put(identityOf(this.logId, line), content)
+  }
+
+  private *put(identity: SegmentIdentity, content: SidecarContent): Steps<void> {
     try {
-      yield* writeSidecar(this.env, this.directory, identityOf(this.logId, line), content)
+      yield* writeSidecar(this.env, this.directory, identity, content)
       this.failure = undefined
     } catch (error) {
       this.failure = error
@@ -35,12 +42,13 @@ export class SidecarStore {
   }
 
   /** Makes one anew in the background that was of no use; not now where much is under way, another time then. */
-  remake(line: SealedLine, content: SidecarContent): void {
-    if (this.whenQuiet !== undefined) return
-    if (this.underWay.has(line.ordinal) || this.underWay.size >= UNDER_WAY_MAX) return
-    this.underWay.add(line.ordinal)
-    runLater(this.env, this.write(line, content), () => {
-      this.underWay.delete(line.ordinal)
+  remake(identity: SegmentIdentity, content: SidecarContent): void {
+    const { ordinal } = identity
+    if (this.whenQuiet !== undefined || this.underWay.has(ordinal) || this.underWay.size >= UNDER_WAY_MAX) return
+    this.underWay.add(ordinal)
+    this.remade += 1
+    runLater(this.env, this.put(identity, content), () => {
+      this.underWay.delete(ordinal)
       if (this.underWay.size === 0) this.whenQuiet?.()
     })
   }

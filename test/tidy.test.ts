@@ -26,7 +26,6 @@ const lockFile = textFile('package-lock.json')
 const FOR_TESTS: Readonly<Record<string, string>> = {
   'segments/format/lifecycle.ts encodeLifecycle': 'for runs, which are still to come',
   'segments/lock.ts breakLock': 'for the command, which is still to come',
-  'segments/sidecar-writing.ts writeSidecar': 'for sealing, which is still to write sidecars',
   'segments/sidecar.ts openSidecar': 'for readers, who are still to use sidecars',
 }
 

@@ -6,12 +6,16 @@ import { SegmentScanner } from '../../segments/scan.ts'
 import { OffsetList } from '../../segments/segment.ts'
 import type { Scan } from '../../segments/stretches.ts'
 import { type Sidecar, readFooter } from '../../segments/sidecar.ts'
+import type { SidecarContent } from '../../segments/sidecar-writing.ts'
 import type { Decoder } from '../codecs/codec.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { EntrySource } from './entry.ts'
 import type { FilePool, PooledFile } from './file-pool.ts'
 import type { SegmentRef } from './segment-ref.ts'
 import { SidecarPages } from './sidecar-pages.ts'
+
+/** Takes what a sidecar should hold that was of no use: the process that writes makes it anew. */
+export type Remake = (identity: SegmentIdentity, content: SidecarContent) => void
 
 /** What is known of a segment beyond its name: where its records are, and how its values are decoded. */
 export class KnownSegment<T> implements EntrySource<T> {
@@ -25,6 +29,7 @@ export class KnownSegment<T> implements EntrySource<T> {
   ref: SegmentRef
   private readonly files: FilePool
   private readonly cache: BlockCache
+  private readonly remake: Remake | undefined
   /** The sidecar, where places are looked up in it; nothing else of them is in memory then. */
   private pages: SidecarPages | undefined
   /** Up to here its places are known; Infinity where the writer keeps them itself. */
@@ -32,8 +37,18 @@ export class KnownSegment<T> implements EntrySource<T> {
   private readonly offsets: OffsetList
   private readonly definitions: readonly Uint8Array[]
   private defined = 0
+  /** Whether the sidecar was compared with its segment. */
+  private isCompared = false
 
-  constructor(ref: SegmentRef, file: PooledFile, decoder: Decoder<T>, files: FilePool, cache: BlockCache) {
+  constructor(
+    ref: SegmentRef,
+    file: PooledFile,
+    decoder: Decoder<T>,
+    files: FilePool,
+    cache: BlockCache,
+    remake: Remake | undefined,
+  ) {
+    this.remake = remake
     this.files = files
     this.cache = cache
     this.file = file
@@ -72,7 +87,7 @@ export class KnownSegment<T> implements EntrySource<T> {
     if (known !== undefined) return known
     const units = yield* this.pages!.sidecar.unitsOf(sequence - this.firstSequence)
     if (units !== undefined) return units
-    yield* this.doubt()
+    yield* this.giveUpSidecar()
     return this.peekUnits(sequence)!
   }
 
@@ -93,14 +108,27 @@ export class KnownSegment<T> implements EntrySource<T> {
   }
 
   /**
-   * A record is not where it should be: a sidecar only says where to look, so from now on places are those that a scan of
-   * the segment finds. Whether they may be others than before.
+   * A record is not where it should be: a sidecar only says where to look, so it is compared with what a scan of the segment
+   * finds, once. Whether it was wrong: from now on places are those of the scan. A damaged record is so wherever one looks.
    */
   *doubt(): Steps<boolean> {
-    if (this.pages === undefined) return false
+    if (this.pages === undefined || this.isCompared) return false
+    const { ref, firstSequence } = this
+    const found = yield* this.scan(ref)
+    for (let index = 0; index < found.offsets.length && this.pages !== undefined; index++) {
+      const units = found.offsets.at(index)
+      if (units === 0 || units === (yield* this.unitsOf(firstSequence + index))) continue
+      this.pages = undefined
+      this.add(found, ref)
+    }
+    this.isCompared = true
+    return this.pages === undefined
+  }
+
+  /** A page is damaged. */
+  private *giveUpSidecar(): Steps<void> {
     this.pages = undefined
     yield* this.scanUpTo(this.ref)
-    return true
   }
 
   /** Whatever keeps a sidecar from being read, the segment itself holds all that it says. */
@@ -140,11 +168,15 @@ export class KnownSegment<T> implements EntrySource<T> {
   }
 
   /** Records that a scan did not find have no place. */
-  private add(found: Pick<Scan, 'offsets' | 'definitions'>, ref: SegmentRef): void {
+  private add(found: Scan, ref: SegmentRef): void {
     this.end = ref.end
     const { offsets } = this
     for (let index = 0; index < found.offsets.length; index++) offsets.push(found.offsets.at(index))
     while (offsets.length <= ref.lastSequence - ref.firstSequence) offsets.push(0)
     for (const definition of found.definitions) this.decoder.define(definition)
+    // What was damaged since it was sealed may be mended: a sidecar must not remember it.
+    const { identity } = ref
+    if (identity === undefined || found.stretches.at(-1)?.digest !== identity.digest) return
+    this.remake?.(identity, { offsets, definitions: found.definitions, keyTables: [] })
   }
 }

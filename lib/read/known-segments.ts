@@ -2,7 +2,7 @@ import type { Steps } from '../../segments/env/steps.ts'
 import type { Codec } from '../codecs/codec.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { FilePool } from './file-pool.ts'
-import { KnownSegment } from './known-segment.ts'
+import { KnownSegment, type Remake } from './known-segment.ts'
 import { missingFile } from './read-errors.ts'
 import type { SegmentRef } from './segment-ref.ts'
 import type { LogView } from './view.ts'
@@ -18,6 +18,7 @@ export class KnownSegments<T> {
   private readonly codec: Codec<T>
   private readonly files: FilePool
   private readonly cache: BlockCache
+  private readonly remake: Remake | undefined
   /** By ordinal, the one used last at the end. */
   private readonly known = new Map<number, KnownSegment<T>>()
   /** Those that were looked for since `layout`, and the one that had the last record. */
@@ -25,7 +26,9 @@ export class KnownSegments<T> {
   private latest: KnownSegment<T> | undefined
   private layout: unknown
 
-  constructor(view: LogView, codec: Codec<T>, files: FilePool, cache: BlockCache) {
+  /** `remake`: what to do about sidecars that are of no use; undefined where nothing may be written. */
+  constructor(view: LogView, codec: Codec<T>, files: FilePool, cache: BlockCache, remake: Remake | undefined) {
+    this.remake = remake
     this.cache = cache
     this.view = view
     this.codec = codec
@@ -87,7 +90,7 @@ export class KnownSegments<T> {
 
   private learn(ref: SegmentRef, sequence: number): KnownSegment<T> {
     const file = this.files.file(ref.path, (cause) => missingFile(ref, sequence, cause))
-    return new KnownSegment(ref, file, this.codec.decoder(), this.files, this.cache)
+    return new KnownSegment(ref, file, this.codec.decoder(), this.files, this.cache, this.remake)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Steps } from '../../segments/env/steps.ts'
-import type { SeglogError } from '../../segments/errors.ts'
+import { SeglogError } from '../../segments/errors.ts'
 import { readWhatIsThere } from '../../segments/files.ts'
 import { Block, FrameDecoder, type FrameFinding, wholeSequence } from '../../segments/format/frame.ts'
 import { FRAME, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
@@ -8,7 +8,7 @@ import { EntryRoom, type Page, StoredEntry } from './entry.ts'
 import type { FilePool } from './file-pool.ts'
 import type { KnownSegment } from './known-segment.ts'
 import type { KnownSegments } from './known-segments.ts'
-import { damaged, misplaced } from './read-errors.ts'
+import { damaged, misplaced, missingFile } from './read-errors.ts'
 
 /** Blocks and frames begin on units, and places are told in them. */
 const UNITS_PER_BLOCK = BLOCK_BYTES / UNIT
@@ -55,12 +55,18 @@ export class RandomReads<T> {
   /** A record that is in the log. Throws GAP, ARCHIVED, CORRUPT or an error of the disk. */
   *get(sequence: number): Steps<StoredEntry<T>> {
     const segment = yield* this.segments.of(sequence)
-    const found = yield* this.look(segment, sequence)
-    if (found instanceof StoredEntry) return found
-    if (!(yield* segment.doubt())) throw found
-    const again = yield* this.look(segment, sequence)
-    if (again instanceof StoredEntry) return again
-    throw again
+    try {
+      const found = yield* this.look(segment, sequence)
+      if (found instanceof StoredEntry) return found
+      if (!(yield* segment.doubt())) throw found
+      const again = yield* this.look(segment, sequence)
+      if (again instanceof StoredEntry) return again
+      throw again
+    } catch (error) {
+      // The pool knows the file, and not for which record it is opened this time.
+      if (!(error instanceof SeglogError) || error.code !== 'GAP') throw error
+      throw missingFile(segment.ref, sequence, error.cause)
+    }
   }
 
   /** The record where it should be, or what is wrong there: on the disk, whatever the cache holds. */

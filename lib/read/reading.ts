@@ -8,6 +8,7 @@ import { BlockCache } from './block-cache.ts'
 import { Cursor } from './cursor.ts'
 import type { Entry } from './entry.ts'
 import { FilePool } from './file-pool.ts'
+import type { Remake } from './known-segment.ts'
 import { KnownSegments } from './known-segments.ts'
 import { RandomReads } from './random-reads.ts'
 import { type ReadOptions, resolveRange } from './range.ts'
@@ -34,14 +35,15 @@ export class Reading<T> {
   private readonly segments: KnownSegments<T>
   private readonly random: RandomReads<T>
 
-  constructor(env: Environment, view: LogView, codec: Codec<T>, limits: ReadLimits) {
+  /** `remake`: what to do about sidecars that are of no use; undefined where nothing may be written. */
+  constructor(env: Environment, view: LogView, codec: Codec<T>, limits: ReadLimits, remake?: Remake) {
     this.env = env
     this.view = view
     this.codec = codec
     this.limits = limits
     this.files = new FilePool(limits.openFilesMax)
     const cache = new BlockCache(this.files, limits.blockCacheBytes)
-    this.segments = new KnownSegments(view, codec, this.files, cache)
+    this.segments = new KnownSegments(view, codec, this.files, cache, remake)
     this.random = new RandomReads(this.segments, this.files, cache)
   }
 

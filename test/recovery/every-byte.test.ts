@@ -35,7 +35,8 @@ function expectedOfFlip({ region }: Place, ending: Ending): Expected {
     case 'zeros':
       return ending === 'closed' ? FINE : REPORTED
     case 'dictionary':
-      return { ...FINE, unreadable: ofSegment(region.ordinal), reported: region.ordinal === ACTIVE }
+      // The sidecar of a sealed segment has its definitions.
+      return region.ordinal === ACTIVE ? { ...REPORTED, unreadable: ofSegment(region.ordinal) } : FINE
     case 'record':
       if (region.ordinal < ACTIVE) return { ...FINE, unreadable: [region.sequence] }
       if (ending === 'power cut' && region.sequence >= LAST_GROUP) return { ...REPORTED, last: LAST_GROUP - 1 }
@@ -52,9 +53,8 @@ function expectedOfLength(file: string, length: number, all: readonly Place[], e
   const frames = own.filter((place) => place.region.kind === 'record' || place.region.kind === 'dictionary')
   const gone = frames.filter((place) => place.end > length).map((place) => place.region)
   if (region.ordinal < ACTIVE) {
-    const isUndefined = gone.some((each) => each.kind === 'dictionary')
     const missing = gone.flatMap((each) => (each.kind === 'record' ? [each.sequence] : []))
-    return { ...REPORTED, unreadable: isUndefined ? ofSegment(region.ordinal) : missing }
+    return { ...REPORTED, unreadable: missing }
   }
   const first = gone.find((each) => each.kind === 'record')?.sequence ?? LAST + 1
   // The slot of the power cut names record 9, and frames beyond the cut prove nothing any more.

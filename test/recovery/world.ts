@@ -62,6 +62,7 @@ export function openNow(
     recovery: report,
     writer,
     manifests: start.manifests,
+    sidecars: start.sidecars,
     keys: [],
     release: () => undefined,
   })
