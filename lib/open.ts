@@ -4,6 +4,7 @@ import { nodeEnvironment } from '../segments/env/node.ts'
 import { runNow } from '../segments/env/steps.ts'
 import { invalid, wrapSystemError } from '../segments/errors.ts'
 import { acquireLock } from '../segments/lock.ts'
+import type { LockCalls } from '../segments/lock-survey.ts'
 import { SlotsFile } from '../segments/slots-file.ts'
 import { Writer } from '../segments/writer.ts'
 import { type KeyDefinition, adoptKeys } from './keys/definitions.ts'
@@ -28,19 +29,23 @@ export function openLog<T = unknown>(directory: string, options: OpenLogOptions<
   return openLogWith(directory, options, LIMITS.segmentBytes.min)
 }
 
-/** As `openLog`, with a lower limit for the length of segments: tests want logs of many small ones. */
+/**
+ * As `openLog`, for tests: with a lower limit for the lengths of segments and queues, because they want many small ones, and
+ * with a lock that is acquired call by call, because they want other processes to act in between.
+ */
 export async function openLogWith<T>(
   directory: string,
   options: OpenLogOptions<T>,
-  segmentBytesMin: number,
+  bytesMin: number,
+  lockCalls: LockCalls = 'now',
 ): Promise<Log<T>> {
   if (typeof directory !== 'string' || directory === '') throw invalid('directory', 'a path', directory)
   const { environment = nodeEnvironment(), ...others } = options
-  const resolved = resolveOptions(others, segmentBytesMin)
+  const resolved = resolveOptions(others, bytesMin)
   const path = environment.absolute(directory)
   try {
     makeReady(environment, path)
-    const lock = await acquireLock(environment, path)
+    const lock = await acquireLock(environment, path, lockCalls)
     const { bootId } = environment.identity
     const dead = lock.predecessors
     const sameBoot = bootId !== '' && dead.length > 0 && dead.every(({ owner }) => owner?.bootId === bootId)

@@ -69,20 +69,20 @@ export const LIMITS = Object.freeze({
 /** Space of a segment that no payload can have: its header and that of a frame, with room for a whole timestamp. */
 const SEGMENT_OVERHEAD_BYTES = 512
 
-/** `segmentBytesMin` is lower in tests, which want logs of many small segments. */
-export function resolveOptions<T>(options: OpenOptions<T>, segmentBytesMin: number): ResolvedOptions<T> {
+/** `bytesMin`, for segments and queues, is lower in tests, which want logs of many small segments and short queues. */
+export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): ResolvedOptions<T> {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
   mustBeKnown(options, ['codec', 'durability', 'onDamage', 'keys', ...Object.keys(LIMITS)])
-  const segmentBytes = whole('segmentBytes', options.segmentBytes, segmentBytesMin) ?? LIMITS.segmentBytes.default
+  const segmentBytes = whole('segmentBytes', options.segmentBytes, bytesMin) ?? LIMITS.segmentBytes.default
   if (segmentBytes % UNIT !== 0) throw invalid('segmentBytes', `a multiple of ${UNIT}`, segmentBytes)
   const holds = Math.min(segmentBytes - SEGMENT_OVERHEAD_BYTES, PAYLOAD_BYTES_LIMIT)
-  const queueHardBytes = whole('queueHardBytes', options.queueHardBytes) ?? LIMITS.queueHardBytes.default
+  const queueHardBytes = whole('queueHardBytes', options.queueHardBytes, bytesMin) ?? LIMITS.queueHardBytes.default
   return Object.freeze({
     codec: asCodec<T>(options.codec ?? cbor<T>()),
     segmentBytes,
     recordBytesMax: Math.min(whole('recordBytesMax', options.recordBytesMax) ?? LIMITS.recordBytesMax.default, holds),
     queueSoftBytes: Math.min(
-      whole('queueSoftBytes', options.queueSoftBytes) ?? LIMITS.queueSoftBytes.default,
+      whole('queueSoftBytes', options.queueSoftBytes, bytesMin) ?? LIMITS.queueSoftBytes.default,
       queueHardBytes,
     ),
     queueHardBytes,

@@ -35,6 +35,8 @@ export type Command =
   /** Makes everything durable that was appended. */
   | { readonly do: 'sync'; readonly wait: boolean }
   | { readonly do: 'syncNow' }
+  /** Waits until the queue is below its soft limit. */
+  | { readonly do: 'ready' }
   | { readonly do: 'roll' }
   | { readonly do: 'close-and-open' }
   | { readonly do: 'read'; readonly how: 'now' | 'later' }

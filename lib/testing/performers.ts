@@ -69,6 +69,14 @@ const PERFORMERS: Performers = {
       session.expect(error)
     }
   },
+  async ready(session) {
+    session.release()
+    try {
+      await session.log.ready()
+    } catch (error) {
+      session.expect(error)
+    }
+  },
   roll(session) {
     try {
       session.log.roll()
@@ -104,7 +112,7 @@ const PERFORMERS: Performers = {
     fail('a second writer was let in')
   },
   settle: (session) => session.settle(),
-  pause: ({ env }, { ms }) => new Promise((resolve) => void env.after(ms, resolve)),
+  pause,
   clock: ({ env }, { ms }) => env.clock.jump(ms),
   hold(session, filter) {
     session.hold(session.env.hold((call) => filter.of === undefined || call.do === filter.of))
@@ -126,6 +134,16 @@ const PERFORMERS: Performers = {
     const used = sizes.reduce((sum, size) => sum + size, 0)
     env.capacity = used + room
   },
+}
+
+/** With `syncIntervalMs`, what was written before a long pause is durable behind it. */
+async function pause({ env, log, setup, ledger, faulty, isHolding }: Session, { ms }: { readonly ms: number }) {
+  const { syncIntervalMs = Infinity } = setup
+  const appended = log.lastSequence
+  await new Promise<void>((resolve) => void env.after(ms, resolve))
+  if (ms < 2 * syncIntervalMs || faulty || isHolding) return
+  if (log.highWatermark < appended) fail(`after ${ms} ms the log is durable up to ${log.highWatermark} of ${appended}`)
+  ledger.acknowledge(appended)
 }
 
 /** Closes the log and opens it again in the same process; afterwards nothing fails any more. */

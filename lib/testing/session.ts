@@ -2,6 +2,7 @@ import type { Environment } from '../../segments/env/environment.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { SeglogError } from '../../segments/errors.ts'
 import type { Durability } from '../../segments/placer.ts'
+import type { LockCalls } from '../../segments/lock-survey.ts'
 import type { Log } from '../log.ts'
 import { openLogWith } from '../open.ts'
 import type { Command } from './commands.ts'
@@ -15,6 +16,13 @@ export interface LogSetup {
   readonly segmentBytes: number
   readonly values: Values
   readonly durability?: Durability
+  /** At most so long after it was written a record is durable, when calls neither fail nor hang. */
+  readonly syncIntervalMs?: number
+  /** Limits of the queue, which may be as short as a few records. */
+  readonly queueSoftBytes?: number
+  readonly queueHardBytes?: number
+  /** `later`: other processes may act between any two calls with which the lock is acquired. Default `now`. */
+  readonly lockCalls?: LockCalls
   /** What a process does after reopening, for a little; the default writes over what stood behind the end. */
   readonly goingOn?: readonly Command[]
   /** Puts something between the log and its world: tests of tests plant their bugs here. */
@@ -30,14 +38,21 @@ export interface Opened {
 const CACHE_BYTES = 64 * 1024
 
 export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup): Promise<Opened> {
-  const { directory, segmentBytes, values, durability = 'synced', wrap } = setup
+  const { directory, segmentBytes, values, durability = 'synced', wrap, lockCalls } = setup
   const guard = new GuardedEnvironment(wrap ? wrap(env) : env)
   const { keys = {} } = values
   // Without a cache most cases are faster; those with keys, which read at random, have one.
   const blockCacheBytes = values.keys === undefined ? 0 : CACHE_BYTES
-  const options = { environment: guard, segmentBytes, durability, codec: values.codec(), keys, blockCacheBytes }
+  const { syncIntervalMs, queueSoftBytes, queueHardBytes } = setup
+  const limits = {
+    ...(syncIntervalMs && { syncIntervalMs }),
+    ...(queueSoftBytes && { queueSoftBytes }),
+    ...(queueHardBytes && { queueHardBytes }),
+  }
+  const options = { environment: guard, segmentBytes, durability, codec: values.codec(), keys, blockCacheBytes, ...limits }
+  const bytesMin = Math.min(segmentBytes, queueSoftBytes ?? 1024, queueHardBytes ?? 1024)
   try {
-    return { log: await openLogWith<unknown>(directory, options, Math.min(segmentBytes, 1024)), guard }
+    return { log: await openLogWith<unknown>(directory, options, bytesMin, lockCalls), guard }
   } finally {
     checkEscaped(env, guard)
   }
@@ -125,6 +140,10 @@ export class Session {
 
   hold(release: () => void): void {
     this.holds.push(release)
+  }
+
+  get isHolding(): boolean {
+    return this.holds.length > 0
   }
 
   release(): void {

@@ -43,6 +43,7 @@ const sound = [
   command(3, only('fill', { short, how: fc.constantFrom('append', 'wait', 'sync') })),
   command(2, only('sync', { wait: fc.boolean() })),
   command(1, only('syncNow', {})),
+  command(1, only('ready', {})),
   command(2, only('roll', {})),
   command(2, only('close-and-open', {})),
   command(2, only('read', { how: fc.constantFrom('now', 'later') })),

@@ -52,6 +52,19 @@ describe('whenever a process dies or the power goes, the promises hold', () => {
   })
 })
 
+describe('and so they do with limits that small logs reach', () => {
+  test.each([
+    ['a queue of a few records', { queueSoftBytes: 64, queueHardBytes: 256 }],
+    ['a sync every 20 ms', { durability: 'written', syncIntervalMs: 20 } as const],
+  ])('%s', async (_name, limits) => {
+    const pause: Command = { do: 'pause', ms: 50 }
+    for (const [seed, commands] of fc.sample(soundCommands(8), { seed: SEED, numRuns: 3 }).entries()) {
+      const options = { seed, commands: [...commands, pause, { do: 'ready' } as const], every: 11, nested: 1 }
+      await explore(new LogSubject(limits), { ...options, withinMs: 1_200 })
+    }
+  })
+})
+
 describe('whichever call fails, what was acknowledged is there after a restart', () => {
   const outcomes: FaultOutcome[] = [
     'EIO',

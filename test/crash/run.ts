@@ -5,6 +5,7 @@ import type { Command } from '../../lib/testing/commands.ts'
 import { explore, type ExploreOptions } from '../../lib/testing/explorer.ts'
 import { runCase } from '../../lib/testing/lives.ts'
 import { LogSubject } from '../../lib/testing/log-subject.ts'
+import type { LogSetup } from '../../lib/testing/session.ts'
 import { BYTE_VALUES, CBOR_VALUES, KEYED_VALUES } from '../../lib/testing/values.ts'
 import type { FaultOutcome } from '../../segments/env/simulated.ts'
 import { failingCommands, soundCommands } from './arbitraries.ts'
@@ -21,6 +22,7 @@ const { values: given } = parseArgs({
     codec: { type: 'string', default: 'bytes' },
     segment: { type: 'string', default: '1024' },
     durability: { type: 'string', default: 'synced' },
+    limits: { type: 'string', default: '0' },
   },
 })
 
@@ -33,8 +35,21 @@ const FAULTS: readonly FaultOutcome[] = [
   'sync-fails-and-keeps-pages',
 ]
 
+/** Of the queue and of the time until a sync; most logs have the defaults, which no small workload ever reaches. */
+const LIMITS: readonly Partial<LogSetup>[] = [
+  {},
+  { syncIntervalMs: 20 },
+  {},
+  { queueSoftBytes: 64, queueHardBytes: 512 },
+  {},
+  { syncIntervalMs: 100, queueSoftBytes: 512, queueHardBytes: 512 },
+  {},
+  {},
+  {},
+]
+
 /** One workload of a seed: what it does, on which log, and how it is explored. */
-function drawn(seed: number): { subject: LogSubject; options: ExploreOptions<Command>; name: string } {
+function drawn(seed: number): { subject: LogSubject; options: ExploreOptions<Command>; name: string; limits: number } {
   const kind = seed % 4
   const arbitrary = kind === 1 ? failingCommands(10) : soundCommands(10)
   const commands = fc.sample(arbitrary, { seed, numRuns: 1 })[0]!
@@ -43,10 +58,12 @@ function drawn(seed: number): { subject: LogSubject; options: ExploreOptions<Com
   const name = `${['crash', 'crash with faults', 'crash', 'each call fails'][kind]} ${values.name} ${segmentBytes}`
   const faults = kind === 3 ? { faults: [FAULTS[(seed >> 2) % FAULTS.length]!] } : {}
   const durability = seed % 7 === 0 ? 'written' : 'synced'
+  const limits = seed % LIMITS.length
   return {
-    subject: new LogSubject({ values, segmentBytes, durability }),
+    subject: new LogSubject({ values, segmentBytes, durability, ...LIMITS[limits] }),
     options: { seed, commands, every: 3, ...faults },
     name,
+    limits,
   }
 }
 
@@ -59,7 +76,7 @@ async function main(): Promise<void> {
   let points = 0
   let workloads = 0
   for (; performance.now() < until; workloads++) {
-    const { subject, options, name } = drawn(seed + workloads)
+    const { subject, options, name, limits } = drawn(seed + workloads)
     const withinMs = Math.max(1000, until - performance.now())
     try {
       const done = await explore(subject, { ...options, withinMs })
@@ -67,7 +84,7 @@ async function main(): Promise<void> {
       points += done.points
     } catch (error) {
       const { values, segmentBytes, durability } = subject.setup
-      const how = `--codec ${values.name} --segment ${segmentBytes} --durability ${durability}`
+      const how = `--codec ${values.name} --segment ${segmentBytes} --durability ${durability} --limits ${limits}`
       console.log(`seed ${seed + workloads} (${name}) failed after ${cases} cases; ${how}`)
       console.log(error instanceof CaseFailed ? error.message : error)
       process.exitCode = 1
@@ -89,7 +106,8 @@ async function again(history: Case<Command>): Promise<void> {
   const values = [CBOR_VALUES, KEYED_VALUES].find(({ name }) => name === given.codec) ?? BYTE_VALUES
   try {
     const durability = given.durability === 'written' ? 'written' : 'synced'
-    await runCase(new LogSubject({ values, segmentBytes: Number(given.segment), durability }), history, true)
+    const limits = LIMITS[Number(given.limits)]
+    await runCase(new LogSubject({ values, segmentBytes: Number(given.segment), durability, ...limits }), history, true)
     console.log('this case passes')
   } catch (error) {
     if (!(error instanceof CaseFailed)) throw error
