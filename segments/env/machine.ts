@@ -1,3 +1,4 @@
+import type { ProcessIdentity } from './environment.ts'
 import { Disk } from './disk.ts'
 import { type CrashOptions, cutPower } from './power-cut.ts'
 import type { Random } from './random.ts'
@@ -6,8 +7,12 @@ import { TreeCopy } from './tree-copy.ts'
 import { Turns } from './turns.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
+/** Where processes run, unless somebody says otherwise. */
+export const HOST = 'simulated'
+
 /** What a machine knows of a process that runs on it. */
 export interface Running {
+  readonly host: string
   readonly startTime: string
   readonly busy: boolean
   die(): void
@@ -40,9 +45,16 @@ export class Machine {
     return new Machine(random, tree, disk, new VirtualClock(wallMs))
   }
 
-  /** A pid and start time that nobody on this machine had before. */
-  nextProcess(): { readonly pid: number; readonly startTime: string } {
-    return { pid: ++this.#lastPid, startTime: String(++this.#ticks) }
+  /** Who nobody on this machine was before. Another host, which shares the disk, has a kernel of its own. */
+  nextIdentity(host: string): ProcessIdentity {
+    const bootId = host === HOST ? this.bootId : `${this.bootId} ${host}`
+    return { pid: ++this.#lastPid, startTime: String(++this.#ticks), bootId, pidNamespace: 'pid:[1]', host }
+  }
+
+  /** As the kernel of this host tells it. */
+  startTimeOf(pid: number, host: string): string | undefined {
+    const process = this.processes.get(pid)
+    return process?.host === host ? process.startTime : undefined
   }
 
   get busy(): boolean {

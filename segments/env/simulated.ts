@@ -11,7 +11,7 @@ import type {
 } from './environment.ts'
 import type { CallNote, Fault, FaultOutcome } from './faults.ts'
 import { InFlight, SimulatedDeath } from './in-flight.ts'
-import { Machine } from './machine.ts'
+import { HOST, Machine } from './machine.ts'
 import { OpenFiles } from './open-files.ts'
 import type { CrashOptions } from './power-cut.ts'
 import { Random } from './random.ts'
@@ -68,7 +68,7 @@ export class SimulatedEnvironment implements Environment {
   #dead = false
 
   /** Use `simulate`, `crash`, `kill`, `spawn` or `clone`. */
-  constructor(machine: Machine, random: Random, options: SimulationOptions) {
+  constructor(machine: Machine, random: Random, options: SimulationOptions, host = HOST) {
     this.#machine = machine
     this.#random = random
     this.#options = options
@@ -82,10 +82,10 @@ export class SimulatedEnvironment implements Environment {
     })
     const perform = (call: Call): unknown => this.calls.perform(call, 'started')
     this.#inFlight = new InFlight({ perform, random, machine, landing: options.landing })
-    const { pid, startTime } = machine.nextProcess()
-    this.identity = { pid, startTime, bootId: machine.bootId, pidNamespace: 'pid:[1]', host: 'simulated' }
+    const { pid, startTime } = (this.identity = machine.nextIdentity(host))
     const isBusy = (): boolean => this.#inFlight.busy
     machine.processes.set(pid, {
+      host,
       startTime,
       get busy() {
         return isBusy()
@@ -138,7 +138,7 @@ export class SimulatedEnvironment implements Environment {
   }
 
   startTimeOf(pid: number): string | undefined {
-    return this.#machine.processes.get(pid)?.startTime
+    return this.#machine.startTimeOf(pid, this.identity.host)
   }
 
   listen(path: string, done: Done<Listener>): void {
@@ -155,7 +155,7 @@ export class SimulatedEnvironment implements Environment {
   }
 
   probe(path: string, done: (probe: SocketProbe) => void): void {
-    this.defer(() => done(probeInTree(this.#machine.tree, path)))
+    this.defer(() => done(probeInTree(this.#machine.tree, path, this.identity.host)))
   }
 
   watch(directory: string, changed: () => void): Listener {
@@ -210,9 +210,9 @@ export class SimulatedEnvironment implements Environment {
     return this.#next(this.#machine, random)
   }
 
-  /** Another process on this machine, beside this one. */
-  spawn(seed: number): SimulatedEnvironment {
-    return this.#next(this.#machine, new Random(seed, 3))
+  /** Another process beside this one: on this machine, or on another `host` that shares its disk. */
+  spawn(seed: number, { host = this.identity.host }: { readonly host?: string } = {}): SimulatedEnvironment {
+    return new SimulatedEnvironment(this.#machine, new Random(seed, 3), this.#options, host)
   }
 
   /** A machine of its own with the same files, as durable as they are here, and a process that has nothing open. */
@@ -279,7 +279,7 @@ export class SimulatedEnvironment implements Environment {
 
   #listen(path: string): Listener {
     const { tree } = this.#machine
-    const socket = listenInTree(tree, path)
+    const socket = listenInTree(tree, path, this.identity.host)
     this.#sockets.add(socket)
     return { close: () => closeInTree(tree, path, socket) }
   }

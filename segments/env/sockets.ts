@@ -3,9 +3,10 @@ import type { FileTree, OtherNode, TreeNode } from './tree.ts'
 
 /** Lock sockets in a tree in memory: a name, and whether somebody listens behind it. */
 
-export function listenInTree(tree: FileTree, path: string): OtherNode {
+export function listenInTree(tree: FileTree, path: string, host = ''): OtherNode {
   const socket = tree.createOther(path, 'socket', 'EADDRINUSE')
   socket.listening = true
+  socket.host = host
   return socket
 }
 
@@ -16,11 +17,11 @@ export function closeInTree(tree: FileTree, path: string, socket: OtherNode): vo
   if (nodeAt(tree, path) === socket) tree.unlink(path)
 }
 
-export function probeInTree(tree: FileTree, path: string): SocketProbe {
+export function probeInTree(tree: FileTree, path: string, host = ''): SocketProbe {
   const node = nodeAt(tree, path)
   if (node === 'unknown') return 'unknown'
   if (!node) return 'absent'
-  return node.kind === 'other' && node.listening ? 'alive' : 'dead'
+  return node.kind === 'other' && node.listening && node.host === host ? 'alive' : 'dead'
 }
 
 function nodeAt(tree: FileTree, path: string): TreeNode | undefined | 'unknown' {

@@ -22,8 +22,9 @@ export interface OtherNode {
   readonly kind: 'other'
   readonly number: number
   readonly is: OtherKind
-  /** Of a socket: whether somebody accepts. */
+  /** Of a socket: whether somebody accepts, and on which host: the kernels of others know of no listener. */
   listening: boolean
+  host?: string
 }
 
 export type OtherKind = 'link' | 'pipe' | 'socket'
