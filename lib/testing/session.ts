@@ -49,7 +49,15 @@ export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup):
     ...(queueSoftBytes && { queueSoftBytes }),
     ...(queueHardBytes && { queueHardBytes }),
   }
-  const options = { environment: guard, segmentBytes, durability, codec: values.codec(), keys, blockCacheBytes, ...limits }
+  const options = {
+    environment: guard,
+    segmentBytes,
+    durability,
+    codec: values.codec(),
+    keys,
+    blockCacheBytes,
+    ...limits,
+  }
   const bytesMin = Math.min(segmentBytes, queueSoftBytes ?? 1024, queueHardBytes ?? 1024)
   try {
     return { log: await openLogWith<unknown>(directory, options, bytesMin, lockCalls), guard }
