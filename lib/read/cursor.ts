@@ -26,6 +26,9 @@ export interface CursorRange {
   readonly bytesMax: number
 }
 
+/** Read twice where windows meet, unless frames turn out to be longer. */
+const OVERLAP_BYTES = 4096
+
 /**
  * Walks over records without touching a file: `next` gives an entry, or `fill` when bytes are missing; then `fill` is
  * driven, now or later, and `next` is asked again. Every frame is checked, and so is that record n stands in place n.
@@ -40,8 +43,13 @@ export class Cursor<T> implements Walk<T> {
   private seek: TimeSeek<T> | undefined
   private readonly stride: 1 | -1
   private readonly decoder = new FrameDecoder()
-  private readonly window: Window
+  private window: Window
   private page: Page
+  /** What was read ahead, and how much of the present window it holds too: a frame may lie across its end. */
+  private spare: Window | undefined
+  private overlapBytes = OVERLAP_BYTES
+  /** Windows that were read: one alone may be all that is asked for. */
+  private windows = 0
   private count = 0
   private bytes = 0
   private ref: SegmentRef | undefined
@@ -108,8 +116,11 @@ export class Cursor<T> implements Walk<T> {
     } else if (!this.isPlaced) {
       this.at = yield* this.placeOf(sequence)
     }
-    const { window, at, need } = this
-    if (window.holds(at, need)) return
+    const { at, need } = this
+    if (this.window.holds(at, need)) return
+    this.windows += 1
+    if (this.spare !== undefined && this.takeSpare(this.spare)) return
+    const { window } = this
     if (this.page.undecoded > 0) {
       // Entries that nobody has decoded yet keep the block; it is theirs now.
       window.renew()
@@ -122,12 +133,39 @@ export class Cursor<T> implements Walk<T> {
     if (!window.holds(at, need)) this.note(damaged(this.ref!, at, sequence, 'short'))
   }
 
+  /** Only where one window was not all that is asked for. */
+  ahead(): Steps<void> | undefined {
+    const { ref, handle, window, overlapBytes } = this
+    const windowEnd = window.start + window.length
+    if (this.stride !== 1 || this.windows < 2 || handle === undefined || ref === undefined) return undefined
+    if (windowEnd >= ref.end || window.length <= overlapBytes || this.sequence > this.range.to) return undefined
+    this.spare ??= new Window(window.size)
+    return this.spare.load(handle, Math.floor((windowEnd - overlapBytes) / UNIT) * UNIT, 0, ref.end)
+  }
+
+  /** Goes on in what was read ahead, if it holds what is needed. */
+  private takeSpare(spare: Window): boolean {
+    const { at, need, window } = this
+    if (!spare.holds(at, need)) {
+      // Frames are longer than it was made for.
+      if (spare.length > 0 && at < spare.start) this.overlapBytes = Math.min(window.size / 2, this.overlapBytes * 2)
+      return false
+    }
+    if (this.page.undecoded > 0) window.renew()
+    window.clear()
+    this.spare = window
+    this.window = spare
+    this.page = { block: spare.block, undecoded: 0 }
+    return true
+  }
+
   /** Closes what is open. A cursor that is asked again looks its segment up anew. */
   *close(): Steps<void> {
     const { handle } = this
     this.handle = undefined
     this.ref = undefined
     this.problem = undefined
+    this.spare?.clear()
     if (handle === undefined) return
     try {
       yield* step({ do: 'close', handle })

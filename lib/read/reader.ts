@@ -3,6 +3,7 @@ import { runNow } from '../../segments/env/steps.ts'
 import { wrapSystemError } from '../../segments/errors.ts'
 import type { Entry } from './entry.ts'
 import { later } from './later.ts'
+import { ReadAhead } from './read-ahead.ts'
 import type { Walk } from './walk.ts'
 
 /**
@@ -76,10 +77,12 @@ class AsyncWalk<T> implements AsyncIterableIterator<Entry<T>> {
   /** Calls that overlap are answered one after the other; how many are not answered yet. */
   private last: Promise<unknown> = Promise.resolve()
   private waiting = 0
+  private readonly ahead: ReadAhead
 
   constructor(env: Environment, cursor: Walk<T>) {
     this.env = env
     this.cursor = cursor
+    this.ahead = new ReadAhead(env)
   }
 
   /**
@@ -119,7 +122,11 @@ class AsyncWalk<T> implements AsyncIterableIterator<Entry<T>> {
     if (cursor === undefined) return DONE
     try {
       let found: Entry<T> | 'fill' | 'end' = cursor.next()
-      for (; found === 'fill'; found = cursor.next()) await later(this.env, cursor.fill())
+      for (; found === 'fill'; found = cursor.next()) {
+        await this.ahead.settled()
+        await later(this.env, cursor.fill())
+        this.ahead.begin(cursor.ahead())
+      }
       return found === 'end' ? await this.finish() : { done: false, value: found }
     } catch (error) {
       return this.fail(error)
@@ -134,6 +141,7 @@ class AsyncWalk<T> implements AsyncIterableIterator<Entry<T>> {
   private async finish(): Promise<IteratorReturnResult<undefined>> {
     const { cursor } = this
     this.cursor = undefined
+    await this.ahead.settled()
     if (cursor !== undefined) await later(this.env, cursor.close())
     return DONE
   }

@@ -59,7 +59,7 @@ export class Reading<T> {
     const readBytes = windowBytes(this.limits.segmentBytes)
     const { view, segments, codec } = this
     const seek = new TimeSeek(view, this.random)
-    const what = options.from === undefined ? 'lines' : 'end'
+    const what = options.from === undefined || options.fromTime !== undefined ? 'lines' : 'end'
     return new CursorRecords(this.env, () => {
       this.refresh(what)
       return view.guard(new Cursor(view, segments, codec, resolveRange(options, view), readBytes, seek))

@@ -79,6 +79,10 @@ export class SharedWalk<T> implements Walk<T> {
     }
   }
 
+  ahead(): Steps<void> | undefined {
+    return this.walk.ahead()
+  }
+
   extend(to: number): void {
     this.walk.extend(to)
   }

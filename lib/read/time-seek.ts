@@ -28,7 +28,10 @@ export class TimeSeek<T> {
       if (before === undefined) high = middle
       else low = before + 1
     }
-    return Math.min(low, to + 1)
+    if (low > to) return to + 1
+    // What could not be read a moment ago, because another process was at work there, may be by now.
+    const before = yield* this.before(time, low, low + 1)
+    return before === undefined ? low : yield* this.first(time, before + 1, to)
   }
 
   /** A record at or after `sequence` that lies before the time, where the first readable one below `end` does. */

@@ -9,6 +9,11 @@ export interface Walk<T> {
   next(): Entry<T> | 'fill' | 'end'
   /** Fetches what `next` lacks; then `next` is asked again. */
   fill(): Steps<void>
+  /**
+   * A read of what comes next, to be driven while what is in memory is consumed, and over before the next `fill` or
+   * `close`; undefined where there is nothing to read, or perhaps nobody who wants it.
+   */
+  ahead(): Steps<void> | undefined
   /** Goes on up to a later end. */
   extend(to: number): void
   /** Closes what is open. */
