@@ -97,6 +97,8 @@ export class Cursor<T> implements Walk<T> {
       if (finding !== 'frame') return this.note(damaged(ref, at, sequence, finding))
       const found = wholeSequence(decoder.sequenceLow, ref.firstSequence)
       if (found !== sequence) return this.note(misplaced(ref, at, sequence, found))
+      // Asked again at its end, a walk says the same again.
+      if (decoder.kind === KIND.record && this.isOverBudget) return 'end'
       this.at = at + decoder.length
       this.need = FRAME.size
       if (decoder.kind === KIND.record) return this.take()
@@ -242,11 +244,15 @@ export class Cursor<T> implements Walk<T> {
     this.source!.decoder.define(Uint8Array.from(source.subarray(payloadStart, payloadEnd)))
   }
 
-  private take(): StoredEntry<T> | 'end' {
+  /** Whether the record at hand is more than is asked for; the first never is. */
+  private get isOverBudget(): boolean {
+    return this.count > 0 && this.bytes + this.decoder.length > this.range.bytesMax
+  }
+
+  private take(): StoredEntry<T> {
     const { decoder } = this
     if ((decoder.tag & TAG.compressed) !== 0)
       throw damaged(this.ref!, this.at - decoder.length, this.sequence, 'unknown')
-    if (this.count > 0 && this.bytes + decoder.length > this.range.bytesMax) return 'end'
     this.count += 1
     this.bytes += decoder.length
     const sequence = this.sequence
