@@ -36,6 +36,11 @@ export class Allocator {
   private readonly manifests: ManifestStore
   private readonly segmentBytes: number
   private spare: Spare | undefined
+  /**
+   * Segments that are being filled in memory behind the one that the spare is for, in order: a burst may roll more than
+   * once before the first spare is ready. Files are made, and listed in the manifest, one after the other.
+   */
+  private waiting: SegmentPlan[] = []
   /** Why the last spare could not be made; undefined when it could. */
   failure: unknown
   /** Of a spare that nobody needed. */
@@ -74,7 +79,7 @@ export class Allocator {
 
   /** Starts preparing the segment after `current` in the background, unless it is under way, done, or failed of late. */
   prepare(current: SegmentPlan): void {
-    if (this.spare !== undefined) return
+    if (this.spare !== undefined || this.waiting.length > 0) return
     this.startSpare(this.planAt(current.ordinal + 1, current, 0))
   }
 
@@ -86,25 +91,37 @@ export class Allocator {
     const { spare } = this
     const fits = spare !== undefined && spare.plan.ordinal === ordinal && spare.plan.segmentBytes >= bytes
     if (fits && spare.phase !== 'failed') return spare.plan
-    this.dropSpare()
+    this.waiting = this.waiting.filter((plan) => plan.ordinal < ordinal)
+    // Groups wait for one of a smaller ordinal.
+    if (spare !== undefined && spare.plan.ordinal >= ordinal) this.dropSpare()
     return this.planAt(ordinal, current, bytes)
   }
 
-  /** Whether the file of this plan is on its way or there. */
+  /** Whether the file of this plan is there, on its way, or will be when those before it are. */
   has(plan: SegmentPlan): boolean {
-    return this.spare?.plan === plan && this.spare.phase !== 'failed'
+    return (this.spare?.plan === plan && this.spare.phase !== 'failed') || this.waiting.includes(plan)
   }
 
   /** The open files of a planned segment, once it is ready; after that it is no spare any more. */
   take(plan: SegmentPlan): SegmentHandles | undefined {
-    if (this.spare?.plan !== plan || this.spare.phase !== 'ready') return undefined
-    const { handles } = this.spare
-    this.spare = undefined
+    const handles = this.takeReady(plan)
+    if (handles !== undefined) this.startWaiting()
     return handles
   }
 
-  /** Starts the file of a plan that nothing was started for. */
-  startSpare(plan: SegmentPlan): void {
+  /** Starts the file of a plan that nothing was started for; later, where those before it are not made yet. */
+  begin(plan: SegmentPlan): void {
+    if (this.spare !== undefined || this.waiting.length > 0) this.waiting.push(plan)
+    else this.startSpare(plan)
+  }
+
+  /** Starts the first file that waits, unless one is under way. */
+  startWaiting(): void {
+    const plan = this.spare === undefined ? this.waiting.shift() : undefined
+    if (plan !== undefined) this.startSpare(plan)
+  }
+
+  private startSpare(plan: SegmentPlan): void {
     const temporary = this.path(temporaryName('segment', nonce(this.env)))
     const spare: Spare = { plan, temporary, phase: 'filling', handles: undefined, dropped: false }
     this.spare = spare
@@ -125,10 +142,11 @@ export class Allocator {
 
   /**
    * The open files of a planned segment, made ready on this thread. A spare still being filled cannot be taken over (its
-   * zeros may land at any time), so a file of at least `bytes` is made instead, and the spare serves as the one after.
+   * zeros may land at any time), so a file of at least `bytes` is made instead, and the spare serves as the one after,
+   * unless that has a plan already.
    */
   takeNow(plan: SegmentPlan, bytes: number): { readonly plan: SegmentPlan; readonly handles: SegmentHandles } {
-    const ready = this.take(plan)
+    const ready = this.takeReady(plan)
     if (ready) return { plan, handles: ready }
     const spare = this.spare
     if (spare?.plan === plan && spare.phase === 'naming') {
@@ -151,7 +169,10 @@ export class Allocator {
     const handles = runNow(this.env, this.make(stand))
     if (handles === undefined) throw new SeglogError('IO', 'a segment was made and is not there', { file: temporary })
     this.failure = undefined
-    if (spare?.plan === plan) spare.plan = { ...plan, ordinal: plan.ordinal + 1, salt: drawSalt(this.env, plan.salt) }
+    this.waiting = this.waiting.filter((other) => other !== plan)
+    if (spare?.plan === plan && this.waiting.length > 0) this.dropSpare()
+    else if (spare?.plan === plan)
+      spare.plan = { ...plan, ordinal: plan.ordinal + 1, salt: drawSalt(this.env, plan.salt) }
     return { plan: smaller, handles }
   }
 
@@ -159,11 +180,19 @@ export class Allocator {
   close(done: () => void): void {
     // Nothing is under way then, so no spare is being named, and to drop one only closes it.
     const finish = (): void => {
+      this.waiting = []
       this.dropSpare()
       done()
     }
     if (this.underWay === 0) finish()
     else this.whenQuiet = finish
+  }
+
+  private takeReady(plan: SegmentPlan): SegmentHandles | undefined {
+    if (this.spare?.plan !== plan || this.spare.phase !== 'ready') return undefined
+    const { handles } = this.spare
+    this.spare = undefined
+    return handles
   }
 
   private planAt(ordinal: number, current: SegmentPlan, bytes: number): SegmentPlan {

@@ -103,7 +103,7 @@ export class Rolling {
     else this.abandon(segment)
     this.filling = next
     const { plan, handles } = next.segment
-    if (handles === undefined && !this.allocator.has(plan)) this.allocator.startSpare(plan)
+    if (handles === undefined && !this.allocator.has(plan)) this.allocator.begin(plan)
     if (group !== undefined) this.committer().enqueue(group)
   }
 
@@ -120,7 +120,10 @@ export class Rolling {
     const { segment } = group
     segment.handles = this.allocator.take(segment.plan)
     if (segment.handles === undefined) {
-      if (this.allocator.has(segment.plan)) return
+      if (this.allocator.has(segment.plan)) {
+        this.allocator.startWaiting()
+        return
+      }
       try {
         this.needSegmentNow(group)
       } catch (error) {

@@ -73,7 +73,11 @@ export class Writer {
       identity: start.identity,
       pool,
       nowMs: () => env.nowMs(),
-      closed: (group) => this.committer.enqueue(group),
+      closed: (group) => {
+        this.committer.enqueue(group)
+        // A burst fills a segment faster than its groups become durable.
+        this.rolling.prepareNext()
+      },
     }
     const { segmentBytes } = limits
     this.rolling = new Rolling(env, directory, start, segmentBytes, context, newEncoder, () => this.committer)

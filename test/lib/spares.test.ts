@@ -54,12 +54,44 @@ describe('a segment is prepared ahead', () => {
     await closeClean(after)
   })
 
-  test('two rolls in one turn keep every record', async () => {
-    const it = await subject(1)
-    for (let n = 1; n <= 150; n++) it.log.append(record(n))
-    await it.sim.drive(it.log.sync())
-    expectRecords(it.log, 150)
-    await closeClean(it)
+  test.each([2, 3, 6])('%i rolls in one turn keep every record, and no file is made on the thread', async (rolls) => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const it = await subject(seed, {}, { trace: true })
+      const opened = it.sim.calls.trace.length
+      for (let n = 1; n <= 28 * rolls; n++) it.log.append(record(n))
+      await it.sim.drive(it.log.sync())
+      const made = it.sim.calls.trace
+        .slice(opened)
+        .filter((call) => call.do === 'open' && /tmp-segment/.test(call.path))
+      expect(made.map((call) => call.mode)).toEqual(made.map(() => 'started'))
+      // Each file is made once: none is thrown away for the next.
+      expect(made.length).toBe(names(it).filter((name) => name.endsWith('.log')).length - 1)
+      expectRecords(it.log, 28 * rolls)
+      await closeClean(it)
+      const after = await on(it.sim.crash(seed, { unsynced: 'lost' }))
+      expectRecords(after.log, 28 * rolls)
+      await closeClean(after)
+    }
+  })
+
+  test('rolls in one turn, and then all at once on this thread: every record stays, whatever was under way', async () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const it = await subject(seed)
+      for (let n = 1; n <= 100; n++) it.log.append(record(n))
+      for (let steps = 0; steps < seed; steps++) await it.sim.advance(0.01)
+      for (let n = 101; n <= 140; n++) it.log.append(record(n))
+      it.log.syncNow()
+      expect(it.log.highWatermark).toBe(140)
+      expectRecords(it.log, 140)
+      for (let n = 141; n <= 260; n++) it.log.append(record(n))
+      await it.sim.drive(it.log.sync())
+      expectRecords(it.log, 260)
+      await closeClean(it)
+      const after = await on(it.sim.crash(seed, { unsynced: 'lost' }))
+      expect(after.log.recovery.end).toBe('closed')
+      expectRecords(after.log, 260)
+      await closeClean(after)
+    }
   })
 })
 
