@@ -1,4 +1,4 @@
-export { openLog, type OpenLogOptions, openReadOnly, type OpenReadOnlyOptions } from './open.ts'
+export { openArchived, openLog, type OpenLogOptions, openReadOnly, type OpenReadOnlyOptions } from './open.ts'
 export type { ReadOnlyLog } from './read-only.ts'
 export type { ReadOnlyReport } from './look.ts'
 export type { Log, LogStats } from './log.ts'
@@ -11,6 +11,9 @@ export {
   type WatchOptions,
   type WorldOption,
 } from './operations.ts'
+export type { ArchiveOptions, ArchiveReport, ArchivedSegment, RestoreOptions } from './archive.ts'
+export type { ArchivedSegments } from './archive-reader.ts'
+export type { Keep, RetentionPlan } from './archive-retention.ts'
 export type { Entry } from './read/entry.ts'
 export type { ReadOptions } from './read/range.ts'
 export type { Records } from './read/reader.ts'

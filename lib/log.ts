@@ -8,6 +8,14 @@ import type { Anchor } from '../segments/format/manifest.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
 import type { SidecarStore } from '../segments/sidecar-store.ts'
 import type { Writer } from '../segments/writer.ts'
+import {
+  type ArchiveOptions,
+  type ArchiveReport,
+  type ArchivedSegment,
+  Archiver,
+  type RestoreOptions,
+} from './archive.ts'
+import { type Keep, type RetentionPlan, planRetention } from './archive-retention.ts'
 import type { KeyDefinition } from './keys/definitions.ts'
 import type { KeyValue } from './keys/key-value.ts'
 import { KeyLookup, type LookupOptions } from './keys/lookup.ts'
@@ -71,6 +79,8 @@ export class Log<T> {
   private readonly reading: Reading<T>
   private readonly keyLookup: KeyLookup<T>
   private readonly history: History<T>
+  private readonly archiver: Archiver
+  private readonly manifests: ManifestStore
   private readonly release: () => void
   private syncTimer: Timer | undefined
   private closing: Promise<void> | undefined
@@ -84,6 +94,8 @@ export class Log<T> {
     this.writer = writer
     this.sidecars = sidecars
     this.release = parts.release
+    this.manifests = manifests
+    this.archiver = new Archiver(env, directory, manifests)
     const durable = (): number => writer.committer.position.sequence
     const view = new WriterView(directory, manifests, () => writer.openSegments, durable)
     const remake: Remake = (identity, content) => sidecars.remake(identity, content)
@@ -276,6 +288,31 @@ export class Log<T> {
     return this.history.replay(options)
   }
 
+  /**
+   * Moves sealed segments that lie wholly before this record out of the live log; reading them is ARCHIVED until they are
+   * restored. Rejects with INVALID_ARGUMENT where the newest anchor or a named cursor needs them; and DISK_FULL, IO, CORRUPT.
+   */
+  archiveBefore(sequence: number, options: ArchiveOptions = {}): Promise<ArchiveReport> {
+    this.mustBeOpen()
+    return this.archiver.archiveBefore(sequence, options)
+  }
+
+  /** Brings archived segments back. Rejects with GAP where one is not at its place, CORRUPT where it is damaged. */
+  restore(options: RestoreOptions = {}): Promise<readonly ArchivedSegment[]> {
+    this.mustBeOpen()
+    return this.archiver.restore(options)
+  }
+
+  /** What is archived, and where. */
+  archives(): readonly ArchivedSegment[] {
+    return this.archiver.archives()
+  }
+
+  /** Which segments need not stay live, for `archiveBefore`. Only plans. */
+  planRetention(keep: Keep): RetentionPlan {
+    return planRetention(this.manifests.latest, keep, this.env.nowMs())
+  }
+
   stats(): LogStats {
     const { counts } = this.writer.committer
     const { queuedBytes } = this.writer
@@ -302,6 +339,7 @@ export class Log<T> {
     this.syncTimer?.cancel()
     await this.history.notes.settle()
     try {
+      await this.archiver.settle()
       await this.writer.close()
     } finally {
       await this.reading.close().finally(() => this.release())

@@ -8,6 +8,7 @@ import type { LockCalls } from '../segments/lock-survey.ts'
 import { SlotsFile } from '../segments/slots-file.ts'
 import { Writer } from '../segments/writer.ts'
 import { type KeyDefinition, adoptKeys } from './keys/definitions.ts'
+import { type ArchivedSegments, openSegments } from './archive-reader.ts'
 import { makeReady } from './directories.ts'
 import { Log } from './log.ts'
 import { lookAt } from './look.ts'
@@ -111,4 +112,20 @@ function start<T>(
     throw error
   }
   return new Log({ env, directory, options, recovery: recovered.report, writer, manifests, sidecars, keys, release })
+}
+
+/**
+ * Opens archived segments of a log without the log: all in this directory, or a single one alone in it. Each is read
+ * through once. Rejects with NOT_A_LOG where there is none, CORRUPT where they are of several logs, INVALID_ARGUMENT for
+ * another codec than they were written with.
+ */
+export function openArchived<T = unknown>(
+  directory: string,
+  options: OpenLogOptions<T> = {},
+): Promise<ArchivedSegments<T>> {
+  const { environment = nodeEnvironment(), ...others } = options
+  return new Promise((resolve) => {
+    if (typeof directory !== 'string' || directory === '') throw invalid('directory', 'a path', directory)
+    resolve(openSegments(environment, directory, others))
+  })
 }

@@ -41,6 +41,16 @@ export function verifyLog(directory: string, options: VerifyOptions & WorldOptio
   )
 }
 
+/** The same for archived segments in a directory of their own. */
+export function verifySegments(
+  directory: string,
+  options: VerifyOptions & Required<WorldOption>,
+): Promise<VerifyReport> {
+  return run(options.environment, 'verifying segments', options, (watch) =>
+    verify(directory, watch, findingsMaxOf(options), 'segments'),
+  )
+}
+
 /**
  * Copies every valid record of the log in `from`, however damaged, into a new log in `to`, a directory that is empty or not
  * there yet. Sequences and times stay; what cannot be read is `lost` in the report and given up by name in the new log.

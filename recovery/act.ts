@@ -59,6 +59,7 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
   yield* withFile(slotsPath, 'write', (handle) => writeFirstSlot(handle, slot, slotTurn))
   yield* finishSealing(work)
   yield* removeLeftovers(work, active, spare, manifests.latest)
+  yield* finishArchiving(work)
   for (const generation of inspection.generations) {
     if (generation > manifest.generation) yield* moveAside(directory, manifestName(generation))
   }
@@ -155,6 +156,16 @@ function nextManifest(work: Work, latest: Manifest, tail: SettledTail, spare: Se
   const lost = plan.decision.verdict === 'corrupt' ? [...latest.lost, ...plan.decision.lost] : latest.lost
   const segments = [...kept, ...sealed, ...open].sort((a, b) => a.ordinal - b.ordinal)
   return { ...latest, epoch, clean: null, lost, segments }
+}
+
+/** Removes the other copies of segments that an interrupted archiving or restoring left in two places. */
+function* finishArchiving({ inspection, notes }: Work): Steps<void> {
+  const directories = new Set(inspection.stale.map((path) => path.slice(0, path.lastIndexOf('/'))))
+  for (const path of inspection.stale) yield* removeIfThere(path)
+  for (const path of directories) {
+    yield* step({ do: 'syncDirectory', path })
+    notes.push(`removed segments from ${path} that count elsewhere`)
+  }
 }
 
 /**

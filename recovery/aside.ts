@@ -50,7 +50,7 @@ export function* moveAside(directory: string, name: string): Steps<void> {
 }
 
 /** Makes a directory unless it is there; its name is durable when the steps end. */
-function* makeDirectory(path: string, parent: string): Steps<void> {
+export function* makeDirectory(path: string, parent: string): Steps<void> {
   try {
     yield* step({ do: 'makeDirectory', path })
   } catch (error) {

@@ -12,7 +12,8 @@ import { BackupTarget, mustBeApart } from './backup-target.ts'
 import { copyRaw } from './copy.ts'
 import { type Watch, watched } from './verify-progress.ts'
 import { wholeOf } from './verify-segments.ts'
-import { type Survey, readHead, survey } from './verify-survey.ts'
+import { readHead } from './inspect-segments.ts'
+import { type Survey, survey } from './verify-survey.ts'
 
 /** What a copy holds. */
 export interface CopyReport {

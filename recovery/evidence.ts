@@ -62,4 +62,6 @@ export interface Inspection {
   /** Names that are none of ours. */
   readonly foreign: readonly string[]
   readonly temporary: readonly string[]
+  /** Copies of segments that count in another place: an archiving or restoring was interrupted. */
+  readonly stale: readonly string[]
 }

@@ -1,7 +1,7 @@
 import type { Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, newerFormat } from '../segments/errors.ts'
-import { readExactly, withFileIfThere } from '../segments/files.ts'
+import { readExactly, readUpTo, withFileIfThere } from '../segments/files.ts'
 import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
 import { FRAME, SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
 import type { Manifest, OpenLine, SealedLine, SegmentLine } from '../segments/format/manifest.ts'
@@ -172,4 +172,12 @@ function reportMissing(walk: Walk, line: SealedLine, path: string): void {
   goOnAfter(walk, line.lastSequence)
   const range = { from: line.firstSequence, to: line.lastSequence }
   walk.findings.push({ code: 'GAP', message: 'a sealed segment is missing', file: path, ...range })
+}
+
+/** The first bytes of a segment, as many as there are, and its length. */
+export function* readHead(handle: Handle): Steps<{ readonly size: number; readonly head: Buffer }> {
+  const size = yield* step({ do: 'size', handle })
+  const bytes = Buffer.alloc(SEGMENT_HEADER.size)
+  const length = yield* readUpTo(handle, bytes, 0, bytes.length, 0)
+  return { size, head: bytes.subarray(0, length) }
 }

@@ -10,6 +10,7 @@ import { furthest, isBeyond } from '../segments/format/slots.ts'
 import { readManifest } from '../segments/manifest-files.ts'
 import { latestSlot, readSlots } from '../segments/slots-file.ts'
 import type { Finding, Inspection } from './evidence.ts'
+import { reviewArchive } from './archive-review.ts'
 import { mustBeFinished } from './backup-target.ts'
 import { inspectSegments, isAllZero } from './inspect-segments.ts'
 import { rebuildManifest, withLifecycle } from './rebuild.ts'
@@ -48,6 +49,8 @@ export function* inspect(directory: string): Steps<Inspection> {
     manifest = rebuilt
     from = 'rebuilt'
   }
+  const archive = yield* reviewArchive(directory, manifest, names.segments, names.archive, findings)
+  manifest = { ...manifest, segments: archive.segments }
   // A slot of an earlier epoch says less than the manifest, which was written after it and names a later point.
   const slot = latestSlot(slots, manifest.logId)
   const current = slot !== undefined && slot.epoch >= manifest.epoch ? slot : undefined
@@ -76,6 +79,7 @@ export function* inspect(directory: string): Steps<Inspection> {
     findings,
     foreign: names.foreign,
     temporary: names.temporary,
+    stale: archive.stale,
   }
 }
 
@@ -176,5 +180,6 @@ function nothing(directory: string, names: Names, traces: readonly string[], fin
     findings,
     foreign: names.foreign,
     temporary: names.temporary,
+    stale: [],
   }
 }

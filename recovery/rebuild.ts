@@ -8,11 +8,12 @@ import type { Manifest } from '../segments/format/manifest.ts'
 import { segmentName } from '../segments/format/names.ts'
 import type { Slot } from '../segments/format/slots.ts'
 import { latestSlot } from '../segments/slots-file.ts'
+import { adoptArchive } from './archive-review.ts'
 import type { Finding, SegmentEvidence } from './evidence.ts'
 
 /**
- * A manifest that says what the headers of the segments say, for a log whose manifests are all gone. It lists nothing:
- * every segment is then looked at as one that was never sealed. Undefined where no header can be read.
+ * A manifest that says what the headers of the segments say, for a log whose manifests are all gone. It lists only what is
+ * in `archive/`: every other segment is then looked at as one that was never sealed. Undefined where no header can be read.
  */
 export function* rebuildManifest(
   directory: string,
@@ -53,7 +54,7 @@ export function* rebuildManifest(
     },
     highWatermark: { ordinal: 0, offset: 0, sequence: 0 },
     clean: null,
-    segments: [],
+    segments: yield* adoptArchive(directory, last.logId, ordinals),
     lost: [],
     keys: {},
     anchors: [],

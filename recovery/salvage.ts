@@ -16,7 +16,8 @@ import { runsOf } from './salvage-runs.ts'
 import { type SalvageSource, SalvageWriter } from './salvage-writing.ts'
 import { Findings, explainHole } from './verify-findings.ts'
 import { type Watch, watched } from './verify-progress.ts'
-import { type Survey, readHead, survey } from './verify-survey.ts'
+import { readHead } from './inspect-segments.ts'
+import { type Survey, survey } from './verify-survey.ts'
 import { decideTail } from './verify-tail.ts'
 
 /** What a salvage took out of a damaged log, and what it could not take. */

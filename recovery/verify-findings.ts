@@ -1,7 +1,7 @@
 import type { Handle } from '../segments/env/environment.ts'
 import type { Steps } from '../segments/env/steps.ts'
 import { FrameDecoder, wholeSequence } from '../segments/format/frame.ts'
-import { FRAME, KIND } from '../segments/format/layout.ts'
+import { FRAME, KIND, UNIT } from '../segments/format/layout.ts'
 import type { SegmentKey } from '../segments/scan.ts'
 import type { Hole } from '../segments/stretches.ts'
 import { Window, windowBytes } from '../segments/window.ts'
@@ -53,22 +53,24 @@ export function* explainHole(
   const { hole, to } = missing
   let { from } = missing
   const decoder = new FrameDecoder()
+  // The last hole of a file ends with its last byte that is not zero, before the padding.
+  const end = Math.ceil(hole.end / UNIT) * UNIT
   const window = new Window(windowBytes(hole.end - hole.start))
   for (let at = hole.start; at < hole.end; at += decoder.length) {
     if (!window.holds(at, FRAME.size)) yield* window.load(handle, at, FRAME.size, hole.end)
     const finding = decoder.read(window.block, at - window.start, window.length, at, key.salt)
     const sequence = wholeSequence(decoder.sequenceLow, key.firstSequence)
-    const isOrdered = sequence >= from && sequence <= to + 1
+    const isOrdered = sequence >= from && sequence <= Math.max(from, to + 1)
     if (finding === 'frame') {
       const message = `a frame of record ${sequence} stands where it does not belong`
       into.add({ code: 'CORRUPT', message, file: path, offset: at, ...range(from, to) })
       return
     }
-    if (!decoder.headerSound || at + decoder.length > hole.end || !isOrdered) {
+    if (!decoder.headerSound || at + decoder.length > end || !isOrdered) {
       into.add({ code: 'CORRUPT', message: describe(hole, at), file: path, offset: at, ...range(from, to) })
       return
     }
-    const isRecord = decoder.kind === KIND.record && sequence <= to
+    const isRecord = decoder.kind === KIND.record
     const message = isRecord ? `record ${sequence} is damaged` : `${describeControl(decoder.kind)} is damaged`
     into.add({ code: 'CORRUPT', message, file: path, offset: at, ...(isRecord ? range(sequence, sequence) : {}) })
     if (isRecord) from = sequence + 1

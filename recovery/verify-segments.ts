@@ -7,16 +7,18 @@ import { FRAMES_START, KIND } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
 import { SegmentScanner } from '../segments/scan.ts'
 import type { Scan } from '../segments/stretches.ts'
-import { ownHeader } from './inspect-segments.ts'
+import { ownHeader, readHead } from './inspect-segments.ts'
 import { Findings, type Missing, explainHole, range } from './verify-findings.ts'
 import type { Watch } from './verify-progress.ts'
-import { type Unsealed, readHead } from './verify-survey.ts'
+import type { Unsealed } from './verify-survey.ts'
 
 /** What a verification carries along. */
 export interface Verification {
   readonly manifest: Manifest
   readonly watch: Watch
   readonly findingsMax: number
+  /** Of archived ones without their log all that is there was durable once, and none was ever active here. */
+  readonly of: 'log' | 'segments'
   /** Valid records that were seen. */
   records: number
 }

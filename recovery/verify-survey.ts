@@ -1,9 +1,7 @@
-import type { Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, newerFormat } from '../segments/errors.ts'
-import { readUpTo, withFileIfThere } from '../segments/files.ts'
+import { withFileIfThere } from '../segments/files.ts'
 import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
-import { SEGMENT_HEADER } from '../segments/format/layout.ts'
 import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest.ts'
 import { SLOTS_NAME, segmentName } from '../segments/format/names.ts'
 import { type Position, type Slot, furthest, isBeyond } from '../segments/format/slots.ts'
@@ -11,7 +9,7 @@ import { readManifest } from '../segments/manifest-files.ts'
 import { latestSlot, readSlots } from '../segments/slots-file.ts'
 import { mustBeFinished } from './backup-target.ts'
 import type { Finding } from './evidence.ts'
-import { ownHeader } from './inspect-segments.ts'
+import { ownHeader, readHead } from './inspect-segments.ts'
 import { type Names, manifestFinding, sortNames, tracesOf } from './inspect.ts'
 import { rebuildManifest } from './rebuild.ts'
 
@@ -143,12 +141,4 @@ function* readUnsealed(directory: string, manifest: Manifest, onDisk: readonly n
     found.unshift({ ordinal, path, line, size: there?.size ?? 0, header })
   }
   return found
-}
-
-/** The first bytes of a segment, as many as there are, and its length. */
-export function* readHead(handle: Handle): Steps<{ readonly size: number; readonly head: Buffer }> {
-  const size = yield* step({ do: 'size', handle })
-  const bytes = Buffer.alloc(SEGMENT_HEADER.size)
-  const length = yield* readUpTo(handle, bytes, 0, bytes.length, 0)
-  return { size, head: bytes.subarray(0, length) }
 }

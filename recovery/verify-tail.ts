@@ -39,15 +39,17 @@ export function* checkTail(
   verification.watch.enter(tail.size)
   const checked = yield* withFileIfThere(path, function* (handle): Steps<CheckedTail> {
     const first = yield* look(handle, tail, key)
-    const decided = decideTail(survey, tail, key, first, first.claimedEnd)
+    const isActive = verification.of === 'log'
+    const provenEnd = isActive ? first.claimedEnd : tail.size
+    const decided = decideTail(survey, tail, key, first, provenEnd)
     if (!isUsed(tail, first)) return { findings, decision: undefined, scan: undefined, key }
     if (!isDamaged(decided)) {
-      noteHeader(survey, tail, first, findings)
+      if (isActive) noteHeader(survey, tail, first, findings)
       return { findings, decision: decided, scan: first, key }
     }
     const second = yield* look(handle, tail, key)
-    const decision = decideTail(survey, tail, key, second, first.claimedEnd)
-    noteHeader(survey, tail, second, findings)
+    const decision = decideTail(survey, tail, key, second, provenEnd)
+    if (isActive) noteHeader(survey, tail, second, findings)
     if (isDamaged(decision)) yield* explain(tail, handle, key, second, decision, findings)
     return { findings, decision, scan: second, key }
   })

@@ -199,7 +199,7 @@ export class Cursor<T> implements Walk<T> {
 
   private *enter(ref: SegmentRef): Steps<void> {
     yield* this.close()
-    this.handle = yield* openToRead(ref, this.sequence)
+    this.handle = yield* this.open(ref)
     this.ref = ref
     this.window.clear()
     this.need = FRAME.size
@@ -207,6 +207,16 @@ export class Cursor<T> implements Walk<T> {
     this.known = fromStart ? undefined : yield* this.segments.get(ref, this.sequence)
     this.source = this.known ?? { path: ref.path, baseTimestamp: ref.baseTimestamp, decoder: this.codec.decoder() }
     this.at = fromStart ? FRAMES_START : yield* this.placeOf(this.sequence)
+  }
+
+  /** A file that was moved away after the view was asked is not missing: the view says where it is by now. */
+  private *open(ref: SegmentRef): Steps<Handle> {
+    try {
+      return yield* openToRead(ref, this.sequence)
+    } catch (error) {
+      if (hasCode(error, 'GAP')) yield* this.view.segmentOf(this.sequence)
+      throw error
+    }
   }
 
   private *placeOf(sequence: number): Steps<number> {

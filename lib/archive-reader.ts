@@ -1,0 +1,140 @@
+import { lineOf } from '../recovery/archive-review.ts'
+import type { VerifyReport } from '../recovery/verify.ts'
+import type { Environment } from '../segments/env/environment.ts'
+import { type Steps, runNow, step } from '../segments/env/steps.ts'
+import { SeglogError, invalid, wrapSystemError } from '../segments/errors.ts'
+import { readUpTo, withFileIfThere } from '../segments/files.ts'
+import { type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
+import { SEGMENT_HEADER } from '../segments/format/layout.ts'
+import type { SealedLine } from '../segments/format/manifest.ts'
+import { parseName } from '../segments/format/names.ts'
+import { type VerifyOptions, verifySegments } from './operations.ts'
+import { type OpenOptions, resolveOptions } from './options.ts'
+import type { Entry } from './read/entry.ts'
+import { sealedRef } from './read/lines.ts'
+import type { ReadOptions } from './read/range.ts'
+import type { Records } from './read/reader.ts'
+import { Reading } from './read/reading.ts'
+import type { SegmentRef } from './read/segment-ref.ts'
+import type { LogView } from './read/view.ts'
+import type { Walk } from './read/walk.ts'
+
+/** Archived segments of one log in a directory of their own, or one of them alone; read-only. Made by `openArchived`. */
+export class ArchivedSegments<T> {
+  readonly directory: string
+  /** First and last record; between them some may be in no segment that is here. */
+  readonly firstSequence: number
+  readonly lastSequence: number
+  private readonly env: Environment
+  private readonly reading: Reading<T>
+
+  constructor(env: Environment, directory: string, view: ArchiveView, options: ReturnType<typeof resolveOptions<T>>) {
+    this.env = env
+    this.directory = directory
+    this.firstSequence = view.firstSequence
+    this.lastSequence = view.highWatermark
+    this.reading = new Reading(env, view, options.codec, options)
+  }
+
+  /** Undefined outside of what is here; throws GAP for a record between two segments, CORRUPT for one that is damaged. */
+  get(sequence: number): Entry<T> | undefined {
+    return sequence < this.firstSequence ? undefined : this.reading.get(sequence)
+  }
+
+  read(options: ReadOptions = {}): Records<T> {
+    return this.reading.read({ from: this.firstSequence, ...options })
+  }
+
+  /** Checks every frame; see `verifyLog`. A segment that was cut between two frames cannot be told from a whole one here. */
+  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    return verifySegments(this.directory, { ...options, environment: this.env })
+  }
+
+  close(): Promise<void> {
+    return this.reading.close()
+  }
+}
+
+/** Segments without a manifest: their headers and frames say what they hold. */
+class ArchiveView implements LogView {
+  readonly layout = undefined
+  private readonly lines: readonly SealedLine[]
+  private readonly directory: string
+  private readonly logId: string
+
+  constructor(directory: string, logId: string, lines: readonly SealedLine[]) {
+    this.directory = directory
+    this.logId = logId
+    this.lines = lines
+  }
+
+  get firstSequence(): number {
+    return this.lines[0]!.firstSequence
+  }
+
+  get highWatermark(): number {
+    return this.lines.at(-1)!.lastSequence
+  }
+
+  *segmentOf(sequence: number): Steps<SegmentRef> {
+    const line = this.lines.find((each) => each.firstSequence <= sequence && sequence <= each.lastSequence)
+    if (line === undefined) {
+      const message = `record ${sequence} is in no segment that is here`
+      throw new SeglogError('GAP', message, { file: this.directory, sequence })
+    }
+    return sealedRef(this.directory, this.logId, line)
+  }
+
+  *refresh(): Steps<void> {
+    // Nothing changes here.
+  }
+
+  guard<T>(walk: Walk<T>): Walk<T> {
+    return walk
+  }
+}
+
+/**
+ * Opens what is in a directory of archived segments, without their log. Each is read through once, and must be of one log.
+ * Throws NOT_A_LOG where there is no segment, CORRUPT where they are of several logs, INVALID_ARGUMENT for another codec.
+ */
+export function openSegments<T>(env: Environment, directory: string, options: OpenOptions<T>): ArchivedSegments<T> {
+  const path = env.absolute(directory)
+  try {
+    const resolved = resolveOptions(options, 1)
+    const { header, lines } = runNow(env, readSegments(path))
+    if (header.codec !== resolved.codec.name) throw invalid('codec', header.codec, resolved.codec.name)
+    return new ArchivedSegments(env, path, new ArchiveView(path, header.logId, lines), resolved)
+  } catch (error) {
+    throw wrapSystemError(error, `opening ${path}`, { file: path })
+  }
+}
+
+function* readSegments(directory: string): Steps<{ readonly header: SegmentHeader; readonly lines: SealedLine[] }> {
+  const lines: SealedLine[] = []
+  let header: SegmentHeader | undefined
+  for (const { name, kind } of yield* step({ do: 'list', path: directory })) {
+    const parsed = parseName(name)
+    if (kind !== 'file' || parsed.kind !== 'segment') continue
+    const file = `${directory}/${name}`
+    const own = yield* withFileIfThere(file, readHeader)
+    if (own === undefined) continue
+    header ??= own
+    if (own.logId !== header.logId) {
+      throw new SeglogError('CORRUPT', 'the segments here are of different logs. Move away those of one.', { file })
+    }
+    const line = yield* lineOf(file, header.logId, parsed.number)
+    if (line !== undefined) lines.push(line)
+  }
+  if (header === undefined || lines.length === 0) {
+    throw new SeglogError('NOT_A_LOG', 'there is no segment here whose header can be read', { file: directory })
+  }
+  return { header, lines: lines.sort((a, b) => a.ordinal - b.ordinal) }
+}
+
+function* readHeader(handle: Parameters<typeof readUpTo>[0]): Steps<SegmentHeader | undefined> {
+  const bytes = Buffer.alloc(SEGMENT_HEADER.size)
+  const length = yield* readUpTo(handle, bytes, 0, bytes.length, 0)
+  const finding = decodeHeader(bytes.subarray(0, length))
+  return finding.found === 'header' ? finding.header : undefined
+}

@@ -1,0 +1,100 @@
+import type { Environment } from '../segments/env/environment.ts'
+import { type Steps, step } from '../segments/env/steps.ts'
+import { SeglogError } from '../segments/errors.ts'
+import { removeIfThere } from '../segments/files.ts'
+import type { SealedLine } from '../segments/format/manifest.ts'
+import { ARCHIVE_DIRECTORY, segmentName, sidecarName } from '../segments/format/names.ts'
+import { type ManifestStore, withLine } from '../segments/manifest-store.ts'
+import { hasDigestOf, placeSegment, placeSidecar } from './archive-file.ts'
+import { makeDirectory } from './aside.ts'
+
+/** The directory in which an archived segment is, or would be. */
+export function archiveOf(directory: string, place: string | undefined): string {
+  return place ?? `${directory}/${ARCHIVE_DIRECTORY}`
+}
+
+/**
+ * Moves sealed segments out of the live log: all into the other directory, its names synced, then the manifest, which alone
+ * decides where a segment counts, and only then away from here. `place` is undefined for the log's own `archive/`.
+ */
+export function* moveOut(
+  env: Environment,
+  directory: string,
+  manifests: ManifestStore,
+  lines: readonly SealedLine[],
+  place: string | undefined,
+): Steps<void> {
+  const archive = archiveOf(directory, place)
+  if (place === undefined) yield* makeDirectory(archive, directory)
+  yield* placeAll(env, directory, archive, manifests.latest.logId, lines)
+  yield* updateLines(manifests, lines, (line) => ({
+    ...line,
+    state: 'archived',
+    ...(place === undefined ? {} : { place }),
+  }))
+  yield* removeAll(directory, lines)
+}
+
+/** Brings archived segments back, each compared with its digest before the manifest calls it live. */
+export function* bringBack(
+  env: Environment,
+  directory: string,
+  manifests: ManifestStore,
+  lines: readonly SealedLine[],
+): Steps<void> {
+  const places = new Map<string, SealedLine[]>()
+  for (const line of lines) {
+    const archive = archiveOf(directory, line.place)
+    const path = `${archive}/${segmentName(line.ordinal)}`
+    const status = yield* step({ do: 'stat', path })
+    if (status?.kind !== 'file') throw missingError(path, line)
+    if (!(yield* hasDigestOf(path, line))) throw damagedError(path, line)
+    places.set(archive, [...(places.get(archive) ?? []), line])
+  }
+  for (const [archive, own] of places) yield* placeAll(env, archive, directory, manifests.latest.logId, own)
+  yield* updateLines(manifests, lines, ({ place: _, ...line }) => ({ ...line, state: 'sealed' }))
+  for (const [archive, own] of places) yield* removeAll(archive, own)
+}
+
+function* placeAll(
+  env: Environment,
+  from: string,
+  to: string,
+  logId: string,
+  lines: readonly SealedLine[],
+): Steps<void> {
+  for (const line of lines) {
+    const [segment, sidecar] = [segmentName(line.ordinal), sidecarName(line.ordinal)]
+    yield* placeSegment(env, `${from}/${segment}`, `${to}/${segment}`, logId, line)
+    yield* placeSidecar(`${from}/${sidecar}`, `${to}/${sidecar}`)
+  }
+  yield* step({ do: 'syncDirectory', path: to })
+}
+
+function* updateLines(
+  manifests: ManifestStore,
+  lines: readonly SealedLine[],
+  change: (line: SealedLine) => SealedLine,
+): Steps<void> {
+  const changed = lines.map(change)
+  yield* manifests.update((latest) => changed.reduce(withLine, latest))
+}
+
+/** What stays here when this is interrupted is removed by the next opening. */
+function* removeAll(from: string, lines: readonly SealedLine[]): Steps<void> {
+  for (const { ordinal } of lines) {
+    yield* removeIfThere(`${from}/${segmentName(ordinal)}`)
+    yield* removeIfThere(`${from}/${sidecarName(ordinal)}`)
+  }
+  yield* step({ do: 'syncDirectory', path: from })
+}
+
+function missingError(file: string, line: SealedLine): SeglogError {
+  const message = `the archived segment of records ${line.firstSequence} to ${line.lastSequence} is not there. Bring its volume back.`
+  return new SeglogError('GAP', message, { file, sequence: line.firstSequence })
+}
+
+function damagedError(file: string, line: SealedLine): SeglogError {
+  const message = `the archived segment of records ${line.firstSequence} to ${line.lastSequence} is damaged. Nothing was restored.`
+  return new SeglogError('CORRUPT', message, { file, sequence: line.firstSequence })
+}

@@ -1,0 +1,394 @@
+import { describe, expect, it } from 'vitest'
+import { planRetention } from '../../lib/archive-retention.ts'
+import { bytes } from '../../lib/codecs/bytes.ts'
+import { cbor } from '../../lib/codecs/cbor.ts'
+import { openArchived } from '../../lib/open.ts'
+import { verifyLog } from '../../lib/operations.ts'
+import type { Log } from '../../lib/log.ts'
+import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
+import { segmentName } from '../../segments/format/names.ts'
+import { DIR, type Item, fill, item, machine, open, segment, spoil } from '../recovery/world.ts'
+
+const ELSEWHERE = '/volume/archive'
+
+/** Twelve records in three sealed segments, one in the active one. */
+async function sealed(): Promise<{ readonly env: SimulatedEnvironment; readonly log: Log<Item> }> {
+  const env = machine()
+  env.files.makeDirectory('/volume')
+  const log = await open(env)
+  for (const upTo of [4, 8, 12]) {
+    fill(log, upTo)
+    log.roll()
+  }
+  fill(log, 13)
+  await env.settle()
+  return { env, log }
+}
+
+const sequences = (log: Log<Item>): number[] => Array.from(log.read(), ({ value }) => value.n)
+
+const upTo = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at)
+
+const codeOf = (act: () => unknown): string => {
+  try {
+    act()
+    return 'done'
+  } catch (error) {
+    return (error as { readonly code: string }).code
+  }
+}
+
+/** Where each of the first three segments is: in the log, in the archive, or in both. */
+function whereAre(env: SimulatedEnvironment, archive: string): string[] {
+  return [1, 2, 3].map((ordinal) => {
+    const all = env.files.paths()
+    const has = (path: string): boolean => all.includes(path)
+    const there = [has(segment(ordinal)) ? 'live' : '', has(`${archive}/${segmentName(ordinal)}`) ? 'archived' : '']
+    return there.filter(Boolean).join(' and ')
+  })
+}
+
+describe.each([
+  ['archive/ of the log', undefined, `${DIR}/archive`, undefined],
+  ['another directory', ELSEWHERE, ELSEWHERE, undefined],
+  ['another volume', ELSEWHERE, ELSEWHERE, 'EXDEV' as const],
+])('archiving into %s (D18)', (_, to, archive, outcome) => {
+  const options = to === undefined ? {} : { to }
+  const prepared = async () => {
+    const world = await sealed()
+    if (outcome)
+      world.env.calls.fault({
+        when: (call) => call.do === 'link' && call.path.includes('/segment-'),
+        outcome,
+        times: 1e9,
+      })
+    return world
+  }
+
+  it('hides only segments that lie wholly before the record, and reads of them say ARCHIVED and where', async () => {
+    const { env, log } = await prepared()
+    const report = await env.drive(log.archiveBefore(8, options))
+    expect(report).toMatchObject({ firstSequence: 5, unreadable: { from: 1, to: 4 }, cutOff: [] })
+    expect(report.segments.map(({ ordinal, place }) => [ordinal, place])).toEqual([[1, archive]])
+    expect(whereAre(env, archive)).toEqual(['archived', 'live', 'live'])
+    expect(log.firstSequence).toBe(5)
+    expect(sequences(log)).toEqual(upTo(5, 13))
+    expect(codeOf(() => log.get(2))).toBe('ARCHIVED')
+    expect(() => log.get(2)).toThrow(to ?? 'archive/')
+    expect(log.archives()).toMatchObject([{ ordinal: 1, from: 1, to: 4, place: archive }])
+    await env.drive(log.close())
+  })
+
+  it('stays over reopenings, is verified with the log, and a restored log reads all', async () => {
+    const { env, log } = await prepared()
+    await env.drive(log.archiveBefore(9, options))
+    expect((await env.drive(log.verify())).records).toBe(13)
+    await env.drive(log.close())
+    const again = await open(env)
+    expect(again.recovery).toMatchObject({ end: 'closed', findings: [], notes: [] })
+    expect(sequences(again)).toEqual(upTo(9, 13))
+    expect(await env.drive(again.restore({ from: 6 }))).toMatchObject([{ ordinal: 2 }])
+    expect(sequences(again)).toEqual(upTo(5, 13))
+    await env.drive(again.restore())
+    expect(sequences(again)).toEqual(upTo(1, 13))
+    expect(whereAre(env, archive)).toEqual(['live', 'live', 'live'])
+    expect(again.archives()).toEqual([])
+    expect((await env.drive(again.verify())).findings).toEqual([])
+    await env.drive(again.close())
+  })
+
+  it('a dry run changes nothing and says the same', async () => {
+    const { env, log } = await prepared()
+    const before = env.files.paths()
+    const dry = await env.drive(log.archiveBefore(9, { ...options, dryRun: true }))
+    expect(env.files.paths()).toEqual(before)
+    expect(sequences(log)).toEqual(upTo(1, 13))
+    expect(await env.drive(log.archiveBefore(9, options))).toEqual(dry)
+    await env.drive(log.close())
+  })
+
+  it.each(['archiving', 'restoring'] as const)(
+    'a crash at each step of %s leaves each segment in one place that counts',
+    async (what) => {
+      const { env: start, log: first } = await prepared()
+      if (what === 'restoring') await start.drive(first.archiveBefore(9, options))
+      await start.drive(first.close())
+      let isDone = false
+      for (let at = 1; !isDone; at++) {
+        for (const moment of ['before', 'during'] as const) {
+          for (const end of ['kill', 'lost', 'kept', 'any'] as const) {
+            const env = start.clone(at)
+            if (outcome)
+              env.calls.fault({
+                when: (call) => call.do === 'link' && call.path.includes('/segment-'),
+                outcome,
+                times: 1e9,
+              })
+            const log = await open(env)
+            env.calls.dieAt(env.calls.count + at, moment)
+            const work: Promise<unknown> = what === 'archiving' ? log.archiveBefore(9, options) : log.restore()
+            isDone = await env.drive(work).then(
+              () => true,
+              () => false,
+            )
+            const crash = end === 'any' ? {} : { unsynced: end as 'lost' | 'kept' }
+            const next = end === 'kill' ? env.kill(at) : env.crash(at, crash)
+            const again = await open(next)
+            const where = `${what} ${at} ${moment} ${end}`
+            expect(again.recovery.findings, where).toEqual([])
+            const all = sequences(again)
+            expect([upTo(1, 13), upTo(9, 13)], where).toContainEqual(all)
+            const away = all.length === 13 ? 'live' : 'archived'
+            // What an interrupted move left in another directory nobody knows of; it counts nowhere.
+            const stray = archive === ELSEWHERE ? [away, 'live and archived'] : [away]
+            for (const each of whereAre(next, archive).slice(0, 2)) expect(stray, where).toContain(each)
+            if (isDone) expect(all.length, where).toBe(what === 'archiving' ? 5 : 13)
+            await next.drive(again.restore())
+            expect(sequences(again), where).toEqual(upTo(1, 13))
+            await next.drive(again.archiveBefore(9, options))
+            expect(sequences(again), where).toEqual(upTo(9, 13))
+            await next.drive(again.close())
+          }
+        }
+      }
+    },
+  )
+
+  it.each(['EIO', 'ENOSPC'] as const)('a call that fails with %s loses nothing, and the log goes on', async (error) => {
+    const { env: start, log: first } = await prepared()
+    await start.drive(first.close())
+    let isDone = false
+    for (let at = 0; !isDone; at++) {
+      const env = start.clone(at)
+      const log = await open(env)
+      let left = at
+      if (outcome)
+        env.calls.fault({ when: (call) => call.do === 'link' && call.path.includes('/segment-'), outcome, times: 1e9 })
+      env.calls.fault({ when: (call) => call.do !== 'close' && left-- <= 0, outcome: error })
+      isDone = await env.drive(log.archiveBefore(9, options)).then(
+        () => left >= 0,
+        () => false,
+      )
+      env.calls.clearFaults()
+      expect(log.commitSync(item(14))).toBe(14)
+      await env.drive(log.close()).catch(() => undefined)
+      const again = await open(env.kill(1))
+      expect([upTo(1, 14), upTo(9, 14)]).toContainEqual(sequences(again))
+    }
+  })
+})
+
+describe('anchors and named cursors (D19)', () => {
+  const withNeeds = async (anchor: number, cursor: number) => {
+    const { env, log } = await sealed()
+    const at = '1767225600000000000'
+    const { manifests } = log as unknown as { manifests: { latest: object } }
+    manifests.latest = {
+      ...manifests.latest,
+      anchors: [{ sequence: anchor, ref: 'a', hash: 'h', at }],
+      cursors: { billing: { sequence: cursor, at } },
+    }
+    return { env, log }
+  }
+
+  it.each([
+    [4, 12, 5, true],
+    [4, 12, 6, false],
+    [12, 4, 5, true],
+    [12, 4, 6, false],
+    [12, 12, 13, true],
+  ])('with an anchor at %i and a cursor at %i archiving before %i is allowed: %s', async (...row) => {
+    const [anchor, cursor, before, isAllowed] = row
+    const { env, log } = await withNeeds(anchor, cursor)
+    const code = await env.drive(log.archiveBefore(before)).then(
+      () => true,
+      (error: { readonly code: string }) => error.code,
+    )
+    expect(code).toBe(isAllowed ? true : 'INVALID_ARGUMENT')
+    await env.drive(log.close())
+  })
+
+  it('who is told goes beyond them, and hears whom that cuts off', async () => {
+    const { env, log } = await withNeeds(4, 6)
+    const report = await env.drive(log.archiveBefore(9, { beyondAnchor: true }))
+    expect(report).toMatchObject({ unreadable: { from: 1, to: 8 }, cutOff: ['anchor 4', 'cursor billing'] })
+    await env.drive(log.close())
+  })
+})
+
+describe('an archive and its log', () => {
+  it('a damaged archived segment is not restored, a missing one is a GAP, and nothing is changed', async () => {
+    const { env, log } = await sealed()
+    await env.drive(log.archiveBefore(9))
+    spoil(env, `${DIR}/archive/${segmentName(1)}`, 300)
+    await expect(env.drive(log.restore())).rejects.toMatchObject({ code: 'CORRUPT' })
+    env.call({ do: 'unlink', path: `${DIR}/archive/${segmentName(1)}` })
+    await expect(env.drive(log.restore())).rejects.toMatchObject({ code: 'GAP' })
+    expect(sequences(log)).toEqual(upTo(9, 13))
+    const findings = (await env.drive(verifyLog(DIR, { environment: env }))).findings
+    expect(findings).toMatchObject([{ code: 'GAP', from: 1, to: 4 }])
+    await env.drive(log.close())
+  })
+
+  it('a file of another log in the place is left alone', async () => {
+    const { env, log } = await sealed()
+    env.files.makeDirectory(ELSEWHERE)
+    env.files.write(`${ELSEWHERE}/${segmentName(1)}`, Buffer.from('mine'))
+    await expect(env.drive(log.archiveBefore(9, { to: ELSEWHERE }))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    expect(Buffer.from(env.files.read(`${ELSEWHERE}/${segmentName(1)}`)).toString()).toBe('mine')
+    expect(sequences(log)).toEqual(upTo(1, 13))
+    await env.drive(log.close())
+  })
+
+  it('a walk that is on its way goes on or says ARCHIVED, never GAP', async () => {
+    for (let calls = 0; calls < 40; calls++) {
+      const { env, log } = await sealed()
+      const walk = log.read()[Symbol.asyncIterator]()
+      const seen: number[] = []
+      for (let each = 0; each <= calls % 6; each++) {
+        const next = await env.drive(walk.next())
+        if (next.done !== true) seen.push(next.value.sequence)
+      }
+      const archiving = log.archiveBefore(9)
+      const rest = async (): Promise<string> => {
+        try {
+          for (let next = await walk.next(); !next.done; next = await walk.next()) seen.push(next.value.sequence)
+          return 'end'
+        } catch (error) {
+          return (error as { readonly code: string }).code
+        }
+      }
+      const end = await env.drive(Promise.all([rest(), archiving]).then(([said]) => said))
+      expect(['end', 'ARCHIVED']).toContain(end)
+      expect(seen).toEqual(upTo(1, seen.length))
+      await env.drive(log.close())
+    }
+  })
+
+  it('a file that is moved away just before a walk opens it is ARCHIVED', async () => {
+    const { env, log } = await sealed()
+    const release = env.hold((call) => call.do === 'open' && call.path === segment(1))
+    const walking = log
+      .read()
+      [Symbol.asyncIterator]()
+      .next()
+      .then(
+        () => 'read',
+        (error: { readonly code: string }) => error.code,
+      )
+    await env.drive(log.archiveBefore(9))
+    release()
+    expect(await env.drive(walking)).toBe('ARCHIVED')
+    await env.drive(log.close())
+  })
+
+  it('without manifests the archive is adopted, and a live copy is preferred', async () => {
+    const { env, log } = await sealed()
+    await env.drive(log.archiveBefore(5))
+    await env.drive(log.close())
+    for (const path of env.files.paths(DIR)) if (path.includes('/manifest-')) env.call({ do: 'unlink', path })
+    const again = await open(env)
+    expect(again.archives()).toMatchObject([{ ordinal: 1, from: 1, to: 4 }])
+    expect(sequences(again)).toEqual(upTo(5, 13))
+    await env.drive(again.restore())
+    expect(sequences(again)).toEqual(upTo(1, 13))
+    await env.drive(again.close())
+  })
+
+  it('a live segment that is only in archive/ is adopted as archived', async () => {
+    const { env, log } = await sealed()
+    await env.drive(log.close())
+    env.call({ do: 'makeDirectory', path: `${DIR}/archive` })
+    env.call({ do: 'rename', from: segment(1), to: `${DIR}/archive/${segmentName(1)}` })
+    const again = await open(env)
+    expect(again.recovery.findings).toMatchObject([{ code: 'ARCHIVED', from: 1, to: 4 }])
+    expect(codeOf(() => again.get(2))).toBe('ARCHIVED')
+    await env.drive(again.restore())
+    expect(sequences(again)).toEqual(upTo(1, 13))
+    await env.drive(again.close())
+  })
+})
+
+describe('an archived segment, alone in a directory (D20)', () => {
+  async function alone(ordinal: number) {
+    const { env, log } = await sealed()
+    await env.drive(log.archiveBefore(9))
+    await env.drive(log.close())
+    const other = machine(5)
+    other.files.makeDirectory('/alone')
+    const path = `/alone/${segmentName(ordinal)}`
+    other.files.write(path, env.files.read(`${DIR}/archive/${segmentName(ordinal)}`))
+    return { env: other, path }
+  }
+  const openIt = (env: SimulatedEnvironment) =>
+    env.drive(openArchived<Item>('/alone', { environment: env, codec: cbor<Item>() }))
+
+  it.each([1, 2])('segment %i opens, gives its values in every way, and is verified', async (ordinal) => {
+    const { env } = await alone(ordinal)
+    const segments = await openIt(env)
+    const [first, last] = [ordinal * 4 - 3, ordinal * 4]
+    expect([segments.firstSequence, segments.lastSequence]).toEqual([first, last])
+    expect(Array.from(segments.read(), ({ value }) => value)).toEqual(upTo(first, last).map((n) => item(n)))
+    expect(Array.from(segments.read({ reverse: true }), ({ value }) => value.n)).toEqual(upTo(first, last).reverse())
+    expect(segments.get(first + 1)!.value).toEqual(item(first + 1))
+    expect([segments.get(first - 1), segments.get(last + 1)]).toEqual([undefined, undefined])
+    expect(await env.drive(segments.verify())).toMatchObject({ isSound: true, records: 4, findings: [] })
+    await env.drive(segments.close())
+  })
+
+  it('damage in it is found, and costs its record only', async () => {
+    const { env, path } = await alone(2)
+    spoil(env, path, env.files.read(path).length - 70)
+    const segments = await openIt(env)
+    const { findings } = await env.drive(segments.verify())
+    expect(findings).toMatchObject([{ code: 'CORRUPT', from: 7, to: 7 }])
+    expect(codeOf(() => segments.get(7))).toBe('CORRUPT')
+    expect(segments.get(8)!.value).toEqual(item(8))
+    spoil(env, path, env.files.read(path).length - 10)
+    expect((await env.drive(segments.verify())).findings).toMatchObject([{ from: 7 }, { from: 8, to: 8 }])
+    await env.drive(segments.close())
+  })
+
+  it('another codec, nothing, or segments of two logs are refused', async () => {
+    const { env, path } = await alone(1)
+    const codec = bytes()
+    const wrong = env.drive(openArchived('/alone', { environment: env, codec }))
+    await expect(wrong).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    const foreign = machine(9)
+    const log = await open(foreign)
+    fill(log, 2)
+    log.roll()
+    fill(log, 3)
+    await foreign.drive(log.close())
+    env.files.write(`/alone/${segmentName(2)}`, foreign.files.read(segment(2)))
+    await expect(openIt(env)).rejects.toMatchObject({ code: 'CORRUPT' })
+    env.call({ do: 'unlink', path: `/alone/${segmentName(2)}` })
+    env.call({ do: 'unlink', path })
+    await expect(openIt(env)).rejects.toMatchObject({ code: 'NOT_A_LOG' })
+  })
+})
+
+describe('retention only plans', () => {
+  it.each([
+    [{ segments: 1 }, 9],
+    [{ segments: 3 }, undefined],
+    [{ segments: 0 }, 13],
+    [{ bytes: 0 }, 13],
+    [{ bytes: 1e9 }, undefined],
+    [{ ageMs: 0 }, 13],
+    [{ ageMs: 1e9 }, undefined],
+    [{ segments: 1, ageMs: 1e9 }, undefined],
+  ])('%o keeps records from %s on', async (keep, before) => {
+    const { env, log } = await sealed()
+    await env.advance(1000)
+    expect(log.planRetention(keep).before).toBe(before)
+    expect(sequences(log)).toEqual(upTo(1, 13))
+    await env.drive(log.close())
+  })
+
+  it('of nothing is refused', () => {
+    const manifest = { segments: [] } as never
+    expect(codeOf(() => planRetention(manifest, {}, 0))).toBe('INVALID_ARGUMENT')
+    expect(codeOf(() => planRetention(manifest, { segments: -1 }, 0))).toBe('INVALID_ARGUMENT')
+  })
+})
