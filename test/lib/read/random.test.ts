@@ -3,7 +3,8 @@ import { BLOCK_BYTES } from '../../../lib/read/block-cache.ts'
 import type { Entry } from '../../../lib/read/entry.ts'
 import { openLogWith } from '../../../lib/open.ts'
 import { bytes } from '../../../lib/codecs/bytes.ts'
-import type { SimulatedEnvironment } from '../../../segments/env/simulated.ts'
+import type { SimpleCodec } from '../../../lib/codecs/codec.ts'
+import { type SimulatedEnvironment, simulate } from '../../../segments/env/simulated.ts'
 import {
   type ByteLog,
   SEGMENT_BYTES,
@@ -112,6 +113,29 @@ describe('single records', () => {
       expect([n - 1, n].map((each) => numberOf(it.log.get(each)!.value))).toEqual([n - 1, n])
     }
     await closeClean(it)
+  })
+
+  test('B15 a record whose value nobody asks for is never decoded, and one that is asked for is decoded once', async () => {
+    let decoded = 0
+    const codec: SimpleCodec<Uint8Array> = {
+      name: 'counting',
+      encode: (value) => value,
+      decode: (value) => {
+        decoded += 1
+        return value
+      },
+    }
+    const sim = simulate(2)
+    const log = await sim.drive(openLogWith<Uint8Array>('/log', { codec, environment: sim }, BIG))
+    for (let n = 1; n <= 100; n++) log.append(record(n))
+    await sim.drive(log.sync())
+    const entries = shuffled(100).map((n) => log.get(n)!)
+    expect(entries.every(({ sequence, timestampNs }) => sequence > 0 && timestampNs > 0n)).toBe(true)
+    expect(decoded).toBe(0)
+    for (const entry of entries) expect(numberOf(entry.value)).toBe(entry.sequence)
+    for (const entry of entries) expect(entry.value).toBe(entry.value)
+    expect(decoded).toBe(100)
+    await sim.drive(log.close())
   })
 
   test('what is in memory is found without a call', async () => {
