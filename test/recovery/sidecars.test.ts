@@ -228,6 +228,7 @@ it('what was damaged after its sealing is not remembered by a sidecar made anew'
   const opened = openNow(env)
   expect(upTo(LAST).filter((n) => look(opened, n) !== 'there')).toEqual([6])
   await env.settle()
+  expect(states(env)).toEqual(['sound', 'missing', 'sound'])
   await env.drive(opened.close())
   env.files.write(segment(2), sound)
   readAll(openNow(env))
