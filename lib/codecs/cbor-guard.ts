@@ -7,8 +7,8 @@
  * - cbor-x keeps its table of shapes reachable by tags that redefine or return it, and its stop code by a bare break;
  * - shared references (28, 29) and string bundles can be nested so that the work doubles with each level, and some
  *   tags copy their content, so that a chain of them copies it once for each link;
- * - iterables other than arrays, sets and maps may be readable only once, and the encoder of shapes may have to read a
- *   value again (cbor-x writes them as arrays of unknown length);
+ * - iterables other than arrays, sets and maps may be readable only once, and the encoder of shapes reads a value again
+ *   to write it plain (cbor-x writes them as arrays of unknown length);
  * - a bigint takes time that grows with the square of its length;
  * - cbor-x looks shapes up by the low 13 bits of a tag, so tags above 65,535 may alias one.
  */
@@ -47,8 +47,6 @@ const TAG = 6
 const INDEFINITE_ARRAY = 0x9f
 
 export class CborGuard {
-  /** How many records of a shape the last walk met. */
-  records = 0
   /** How many keys each shape has, -1 where it is unknown. Without it, records are tags like any other. */
   readonly #fields: Int32Array | undefined
   #bytes: Uint8Array = new Uint8Array(0)
@@ -65,7 +63,6 @@ export class CborGuard {
     this.#bytes = bytes
     this.#position = start
     this.#end = end
-    this.records = 0
     if (!this.#item(depth)) return `${this.#refusal} at byte ${this.#position - start}`
     if (this.#position === end) return undefined
     return `${end - this.#position} bytes follow the value`
@@ -151,7 +148,6 @@ export class CborGuard {
 
   #record(id: number, fields: number, depth: number): boolean {
     if (fields < 0) return this.#refuse(`a record of shape ${id}, whose dictionary is missing,`)
-    this.records++
     if (this.#position >= this.#end) return this.#refuse('the value is cut short')
     const header = this.#bytes[this.#position]!
     if (header >> 5 !== ARRAY) return this.#refuse(`a record of shape ${id} that is no array`)

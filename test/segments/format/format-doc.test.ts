@@ -222,6 +222,7 @@ function writeFrame(means: FrameMeaning): Buffer {
 
 describe('the vectors of docs/format.md decode to what stands beside them, and back', () => {
   test('each vector has a test', () => {
+    // Those of keys stand in test/lib/keys/key-value.test.ts.
     const sidecar = ['offsets', 'definitions', 'keys', 'footer'].map((part) => `sidecar-${part}`)
     const tested = [
       'prefix',
@@ -235,7 +236,7 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
       ...sidecar,
     ]
     expect(vectorNames('hex').sort()).toEqual(tested.sort())
-    expect(vectorNames('json').sort()).toEqual([...tested, 'seed', 'digest'].sort())
+    expect(vectorNames('json').sort()).toEqual([...tested, 'seed', 'digest', 'keys', 'fingerprints'].sort())
     expect(vectorNames('text')).toEqual(['manifest'])
   })
 
