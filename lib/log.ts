@@ -4,7 +4,7 @@ import type { CopyReport } from '../recovery/backup.ts'
 import type { VerifyReport } from '../recovery/verify.ts'
 import type { Environment, Timer } from '../segments/env/environment.ts'
 import { SeglogError } from '../segments/errors.ts'
-import type { Anchor } from '../segments/format/manifest.ts'
+import type { Anchor, RunIdentity, RunStatus } from '../segments/format/manifest.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
 import type { SidecarStore } from '../segments/sidecar-store.ts'
 import type { Writer } from '../segments/writer.ts'
@@ -32,7 +32,9 @@ import { type OnceOptions, type RecordOptions, Writing, isOnce } from './writing
 import type { AnchorDraft } from './runs/anchors.ts'
 import type { CursorListing, CursorOptions, NamedCursor } from './runs/cursors.ts'
 import { History } from './runs/history.ts'
+import { type SealedStatus, checkSealedStatus } from './runs/identity.ts'
 import type { ReplayOptions, Replayed } from './runs/replay.ts'
+import { sealLog } from './runs/sealing.ts'
 
 /** What a log did since it was opened, and how it stands. */
 export interface LogStats {
@@ -83,6 +85,7 @@ export class Log<T> {
   private readonly manifests: ManifestStore
   private readonly release: () => void
   private syncTimer: Timer | undefined
+  private sealing: Promise<void> | undefined
   private closing: Promise<void> | undefined
 
   constructor(parts: LogParts<T>) {
@@ -108,6 +111,7 @@ export class Log<T> {
       },
       read: (range) => this.read(range),
       mustBeOpen: () => this.mustBeOpen(),
+      mustBeWritable: () => this.mustBeWritable(),
     })
     this.startSyncTimer()
   }
@@ -132,13 +136,13 @@ export class Log<T> {
    * ENCODE, TOO_LARGE, OUT_OF_ORDER, CLOSED, DISK_FULL (no room for another segment) or FAILED; then nothing was appended.
    */
   append(value: T, options?: RecordOptions): number {
-    this.mustBeOpen()
+    this.mustBeWritable()
     return this.writing.append(value, options)
   }
 
   /** Appends several records of which, after any crash, all or none are there. Returns the last sequence. */
   appendBatch(values: readonly T[], options?: RecordOptions): number {
-    this.mustBeOpen()
+    this.mustBeWritable()
     return this.writing.appendBatch(values, options)
   }
 
@@ -199,7 +203,7 @@ export class Log<T> {
 
   /** Makes everything appended so far durable before it returns. */
   syncNow(): void {
-    this.mustBeOpen()
+    this.mustBeWritable()
     this.writer.flushNow()
   }
 
@@ -210,7 +214,7 @@ export class Log<T> {
 
   /** Lets the next record start a new segment, so that all before it can be archived. */
   roll(): void {
-    this.mustBeOpen()
+    this.mustBeWritable()
     this.writer.roll()
   }
 
@@ -293,13 +297,13 @@ export class Log<T> {
    * restored. Rejects with INVALID_ARGUMENT where the newest anchor or a named cursor needs them; and DISK_FULL, IO, CORRUPT.
    */
   archiveBefore(sequence: number, options: ArchiveOptions = {}): Promise<ArchiveReport> {
-    this.mustBeOpen()
+    this.mustBeWritable()
     return this.archiver.archiveBefore(sequence, options)
   }
 
   /** Brings archived segments back. Rejects with GAP where one is not at its place, CORRUPT where it is damaged. */
   restore(options: RestoreOptions = {}): Promise<readonly ArchivedSegment[]> {
-    this.mustBeOpen()
+    this.mustBeWritable()
     return this.archiver.restore(options)
   }
 
@@ -311,6 +315,36 @@ export class Log<T> {
   /** Which segments need not stay live, for `archiveBefore`. Only plans. */
   planRetention(keep: Keep): RetentionPlan {
     return planRetention(this.manifests.latest, keep, this.env.nowMs())
+  }
+
+  /** Until `close` is called. */
+  get isOpen(): boolean {
+    return this.closing === undefined
+  }
+
+  /** Who this run is; null in a stream. */
+  get run(): RunIdentity | null {
+    return this.history.notes.manifest.run
+  }
+
+  /** `running` until the log is sealed. */
+  get status(): RunStatus {
+    return this.history.notes.manifest.status
+  }
+
+  /**
+   * Ends the log for good: makes everything durable, stamps how and when it ended, and lets go of the lock. From this call
+   * on appends, anchors, cursors and another sealing are CLOSED; reads go on until `close`. Rejects with IO, DISK_FULL or
+   * FAILED: then the log is as it was, and can be sealed once it was opened again.
+   */
+  async seal(status: SealedStatus): Promise<void> {
+    checkSealedStatus(status)
+    this.mustBeWritable()
+    const { writer, history, reading } = this
+    this.syncTimer?.cancel()
+    const get = (sequence: number): Entry<T> | undefined => reading.get(sequence)
+    this.sealing = this.archiver.settle().then(() => sealLog(writer, history.notes, get, status))
+    await this.sealing.finally(() => this.release())
   }
 
   stats(): LogStats {
@@ -337,6 +371,7 @@ export class Log<T> {
 
   private async shutDown(): Promise<void> {
     this.syncTimer?.cancel()
+    await this.sealing?.catch(() => undefined)
     await this.history.notes.settle()
     try {
       await this.archiver.settle()
@@ -348,6 +383,11 @@ export class Log<T> {
 
   private mustBeOpen(): void {
     if (this.closing !== undefined) throw new SeglogError('CLOSED', 'the log is closed. Open it again.')
+  }
+
+  private mustBeWritable(): void {
+    this.mustBeOpen()
+    if (this.sealing !== undefined) throw new SeglogError('CLOSED', 'the log is sealed: it is never written again.')
   }
 
   private startSyncTimer(): void {

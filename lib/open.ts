@@ -3,7 +3,8 @@ import type { Environment } from '../segments/env/environment.ts'
 import { nodeEnvironment } from '../segments/env/node.ts'
 import { runNow } from '../segments/env/steps.ts'
 import { invalid, wrapSystemError } from '../segments/errors.ts'
-import { acquireLock } from '../segments/lock.ts'
+import type { RunIdentity } from '../segments/format/manifest.ts'
+import { type WriterLock, acquireLock } from '../segments/lock.ts'
 import type { LockCalls } from '../segments/lock-survey.ts'
 import { SlotsFile } from '../segments/slots-file.ts'
 import { Writer } from '../segments/writer.ts'
@@ -12,9 +13,19 @@ import { type ArchivedSegments, openSegments } from './archive-reader.ts'
 import { makeReady } from './directories.ts'
 import { Log } from './log.ts'
 import { lookAt } from './look.ts'
-import { LIMITS, type OpenOptions, type ReadOnlyOptions, resolveOptions, resolveReadOnlyOptions } from './options.ts'
+import {
+  LIMITS,
+  type OpenOptions,
+  type ReadOnlyOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  resolveReadOnlyOptions,
+} from './options.ts'
 import { ReadOnlyLog } from './read-only.ts'
 import { DiskView } from './read/view-disk.ts'
+import type { SealedStatus } from './runs/identity.ts'
+import { CrashedPredecessor, crashedPredecessor, factsOf } from './runs/predecessor.ts'
+import { tellLifecycle } from './runs/sealing.ts'
 
 export interface OpenLogOptions<T> extends OpenOptions<T> {
   /** The world: files, clock, randomness. Default the real one; `memoryEnvironment()` for a log in memory. */
@@ -30,20 +41,32 @@ export function openLog<T = unknown>(directory: string, options: OpenLogOptions<
   return openLogWith(directory, options, LIMITS.segmentBytes.min)
 }
 
+/** The given world, or the real one. */
+export function theWorld(given: Environment | undefined): Environment {
+  return given ?? nodeEnvironment()
+}
+
 /**
  * As `openLog`, for tests: with a lower limit for the lengths of segments and queues, because they want many small ones, and
- * with a lock that is acquired call by call, because they want other processes to act in between.
+ * with a lock that is acquired call by call, because they want other processes to act in between. With `run`, a log that
+ * is made is that run.
  */
 export async function openLogWith<T>(
   directory: string,
   options: OpenLogOptions<T>,
   bytesMin: number,
   lockCalls: LockCalls = 'now',
+  run?: RunIdentity,
 ): Promise<Log<T>> {
   if (typeof directory !== 'string' || directory === '') throw invalid('directory', 'a path', directory)
-  const { environment = nodeEnvironment(), ...others } = options
+  const { environment: given, ...others } = options
+  const environment = theWorld(given)
   const resolved = resolveOptions(others, bytesMin)
   const path = environment.absolute(directory)
+  const seal = async (status: SealedStatus): Promise<void> => {
+    const log = await openLogWith(directory, { ...options, onCrash: 'resume' }, bytesMin, lockCalls)
+    await log.seal(status).finally(() => log.close())
+  }
   try {
     makeReady(environment, path)
     const lock = await acquireLock(environment, path, lockCalls)
@@ -51,7 +74,7 @@ export async function openLogWith<T>(
     const dead = lock.predecessors
     const sameBoot = bootId !== '' && dead.length > 0 && dead.every(({ owner }) => owner?.bootId === bootId)
     try {
-      return start(environment, path, resolved, sameBoot, () => lock.release())
+      return await start({ env: environment, directory: path, options: resolved, sameBoot, lock, run, seal })
     } catch (error) {
       lock.release()
       throw error
@@ -76,7 +99,8 @@ export async function openReadOnly<T = unknown>(
   options: OpenReadOnlyOptions<T> = {},
 ): Promise<ReadOnlyLog<T>> {
   if (typeof directory !== 'string' || directory === '') throw invalid('directory', 'a path', directory)
-  const { environment = nodeEnvironment(), ...others } = options
+  const { environment: given, ...others } = options
+  const environment = theWorld(given)
   const resolved = resolveReadOnlyOptions<T>(others)
   const path = environment.absolute(directory)
   try {
@@ -90,16 +114,26 @@ export async function openReadOnly<T = unknown>(
   }
 }
 
-function start<T>(
-  env: Environment,
-  directory: string,
-  options: ReturnType<typeof resolveOptions<T>>,
-  sameBoot: boolean,
-  release: () => void,
-): Log<T> {
+interface Start<T> {
+  readonly env: Environment
+  readonly directory: string
+  readonly options: ResolvedOptions<T>
+  readonly sameBoot: boolean
+  readonly lock: WriterLock
+  readonly run: RunIdentity | undefined
+  readonly seal: (status: SealedStatus) => Promise<void>
+}
+
+async function start<T>({ env, directory, options, sameBoot, lock, run, seal }: Start<T>): Promise<Log<T>> {
   const { codec, segmentBytes, onDamage } = options
-  const recovered = recover(env, directory, { codec: codec.name, segmentBytes, onDamage, sameBoot })
-  const { start: from, slots: handle, slotTurn } = recovered
+  const settings = { codec: codec.name, segmentBytes, onDamage, sameBoot, ...(run && { run }) }
+  const recovered = recover(env, directory, settings)
+  const { start: from, slots: handle, slotTurn, report } = recovered
+  const onCrash = options.onCrash ?? (recovered.manifest.run === null ? 'resume' : 'refuse')
+  if (report.end !== 'new' && onCrash === 'refuse') {
+    env.call({ do: 'close', handle })
+    throw crashedPredecessor(new CrashedPredecessor(await factsOf(env, directory, recovered, options), seal))
+  }
   const slots = new SlotsFile(env, handle, { ...from.identity, ...from.position }, slotTurn)
   const { manifests, sidecars } = from
   let writer: Writer
@@ -111,7 +145,16 @@ function start<T>(
     env.call({ do: 'close', handle })
     throw error
   }
-  return new Log({ env, directory, options, recovery: recovered.report, writer, manifests, sidecars, keys, release })
+  const release = (): void => lock.release()
+  const log = new Log({ env, directory, options, recovery: report, writer, manifests, sidecars, keys, release })
+  if (run === undefined) return log
+  try {
+    await tellLifecycle(writer, 'running', run)
+    return log
+  } catch (error) {
+    await log.close().catch(() => undefined)
+    throw error
+  }
 }
 
 /**

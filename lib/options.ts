@@ -31,6 +31,11 @@ export interface OpenOptions<T> {
   readonly keys?: KeyOptions<T>
   /** Whether an opening goes on without acknowledged records that are lost. Default `refuse`. */
   readonly onDamage?: 'refuse' | 'accept-loss'
+  /**
+   * What becomes of a log that was never sealed and whose writer is gone. `resume`: writing goes on. `refuse`: the opening
+   * fails with CRASHED_PREDECESSOR until it is sealed. Default `resume`; for a run of a store `refuse`.
+   */
+  readonly onCrash?: 'resume' | 'refuse'
   /** Anchors that are kept; an older one is for the day that the newest snapshot cannot be used. Default 4; 1 to 64. */
   readonly anchorsKept?: number
 }
@@ -49,6 +54,7 @@ export interface ResolvedOptions<T> {
   readonly onDamage: 'refuse' | 'accept-loss'
   readonly keys: KeyChanges<T>
   readonly anchorsKept: number
+  readonly onCrash: 'resume' | 'refuse' | undefined
 }
 
 const KIB = 1024
@@ -72,7 +78,7 @@ const SEGMENT_OVERHEAD_BYTES = 512
 /** `bytesMin`, for segments and queues, is lower in tests, which want logs of many small segments and short queues. */
 export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): ResolvedOptions<T> {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
-  mustBeKnown(options, ['codec', 'durability', 'onDamage', 'keys', ...Object.keys(LIMITS)])
+  mustBeKnown(options, ['codec', 'durability', 'onDamage', 'onCrash', 'keys', ...Object.keys(LIMITS)])
   const segmentBytes = whole('segmentBytes', options.segmentBytes, bytesMin) ?? LIMITS.segmentBytes.default
   if (segmentBytes % UNIT !== 0) throw invalid('segmentBytes', `a multiple of ${UNIT}`, segmentBytes)
   const holds = Math.min(segmentBytes - SEGMENT_OVERHEAD_BYTES, PAYLOAD_BYTES_LIMIT)
@@ -93,6 +99,7 @@ export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): Re
     onDamage: oneOf('onDamage', options.onDamage, ['refuse', 'accept-loss']) ?? 'refuse',
     keys: resolveKeys<T>(options.keys),
     anchorsKept: whole('anchorsKept', options.anchorsKept) ?? LIMITS.anchorsKept.default,
+    onCrash: oneOf('onCrash', options.onCrash, ['resume', 'refuse']),
   })
 }
 

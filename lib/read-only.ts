@@ -40,6 +40,11 @@ export class ReadOnlyLog<T> {
     this.reading = new Reading(parts.env, parts.view, parts.options.codec, parts.options)
   }
 
+  /** Until `close` is called. */
+  get isOpen(): boolean {
+    return this.closing === undefined
+  }
+
   /** Last record that is on disk now, 0 when there is none; each access looks, which costs a read of a small file. */
   get highWatermark(): number {
     this.refresh('end')

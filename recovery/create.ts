@@ -3,13 +3,18 @@ import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { createFile } from '../segments/files.ts'
 import { LOG_ID_BYTES, SLOTS_FILE_BYTES } from '../segments/format/layout.ts'
-import type { Manifest } from '../segments/format/manifest.ts'
+import type { Manifest, RunIdentity } from '../segments/format/manifest.ts'
 import { SLOTS_NAME, segmentName, temporaryName } from '../segments/format/names.ts'
 import { nonce } from '../segments/manifest-store.ts'
 import { nanoseconds } from '../segments/timeline.ts'
 
 /** The manifest that a log starts from; its first generation is still to be written. */
-export function firstManifest(env: Environment, codec: string, segmentBytes: number): Manifest {
+export function firstManifest(
+  env: Environment,
+  codec: string,
+  segmentBytes: number,
+  run: RunIdentity | null,
+): Manifest {
   return {
     generation: 0,
     logId: Buffer.from(env.randomBytes(LOG_ID_BYTES)).toString('hex'),
@@ -24,7 +29,7 @@ export function firstManifest(env: Environment, codec: string, segmentBytes: num
     keys: {},
     anchors: [],
     cursors: {},
-    run: null,
+    run,
   }
 }
 

@@ -2,7 +2,7 @@ import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, runNow, step } from '../segments/env/steps.ts'
 import { SeglogError, newerFormat } from '../segments/errors.ts'
 import { CHAIN, COMPRESSION } from '../segments/format/layout.ts'
-import type { Manifest } from '../segments/format/manifest.ts'
+import type { Manifest, RunIdentity } from '../segments/format/manifest.ts'
 import type { WriterStart } from '../segments/rolling.ts'
 import { SidecarStore } from '../segments/sidecar-store.ts'
 import { act } from './act.ts'
@@ -19,6 +19,8 @@ export interface RecoverOptions {
   readonly onDamage: 'refuse' | 'accept-loss'
   /** The last writer ran since this machine started, so what it handed to the system cannot have been lost. */
   readonly sameBoot: boolean
+  /** Identity of the run that a new log is; absent in a stream. */
+  readonly run?: RunIdentity
 }
 
 export interface Recovered {
@@ -39,7 +41,8 @@ export function recover(env: Environment, directory: string, options: RecoverOpt
   const started = env.monotonicMs()
   const inspection = runNow(env, inspect(directory))
   if (inspection.state === 'traces') throw tracesError(inspection)
-  const manifest = inspection.manifest ?? firstManifest(env, options.codec, options.segmentBytes)
+  const manifest = inspection.manifest ?? firstManifest(env, options.codec, options.segmentBytes, options.run ?? null)
+  if (manifest.status !== 'running') throw sealedError(directory, manifest)
   checkOptions(directory, manifest, options)
   const plan = planRecovery(inspection, manifest, options.sameBoot)
   if (plan.decision.verdict === 'corrupt' && options.onDamage === 'refuse') throw corruptError(inspection, plan)
@@ -100,6 +103,11 @@ export function checkOptions(directory: string, manifest: Manifest, options: Pic
     expected: codec,
     found: options.codec,
   })
+}
+
+function sealedError(directory: string, { status }: Manifest): SeglogError {
+  const message = `this log is sealed (${status}) and never written again. Open it to read: openReadOnly.`
+  return new SeglogError('CLOSED', message, { file: directory, expected: 'running', found: status })
 }
 
 /** What is said of a directory that only holds what a log leaves behind. */

@@ -3,8 +3,10 @@ import { closeSegment, openSegment } from './segment-files.ts'
 import type { Committer } from './committer.ts'
 import type { Environment } from './env/environment.ts'
 import { runNow } from './env/steps.ts'
+import { releaseSpace } from './ending.ts'
 import { wrapSystemError } from './errors.ts'
 import { Filling, type FillingContext, type LogIdentity, type PayloadEncoder, rewriteHeader } from './filling.ts'
+import type { SegmentLine } from './format/manifest.ts'
 import { segmentName } from './format/names.ts'
 import type { Position } from './format/slots.ts'
 import type { Group } from './group.ts'
@@ -158,6 +160,19 @@ export class Rolling {
     await new Promise<void>((resolve) => this.sealer.close(resolve))
     await new Promise<void>((resolve) => this.sidecars.close(resolve))
     await new Promise<void>((resolve) => this.allocator.close(resolve))
+  }
+
+  /** Segments that hold frames and that no manifest calls sealed, once nothing more is placed. */
+  takeUsed(): readonly Segment[] {
+    const { segment, lastTimestamp } = this.filling
+    segment.lastTimestamp = lastTimestamp
+    return this.openSegments.filter((each) => each.isUsed)
+  }
+
+  /** Of a log that is ended, after its files were closed. */
+  async releaseSpace(used: readonly Segment[], listed: readonly SegmentLine[]): Promise<void> {
+    const failure = await releaseSpace(this.env, this.directory, used, listed)
+    this.closeFailure ??= failure
   }
 
   /** Why work in the background failed of late, on which nothing depends. */

@@ -115,7 +115,8 @@ export function whenQuiet(segment: Segment, then: () => void): void {
   }
 }
 
-function sealedLine(segment: Segment): SealedLine {
+/** The line of a segment in which nothing is written any more. */
+export function sealedLine(segment: Segment): SealedLine {
   return {
     state: 'sealed',
     ordinal: segment.plan.ordinal,

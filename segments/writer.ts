@@ -1,6 +1,6 @@
 import { Committer } from './committer.ts'
 import type { Environment } from './env/environment.ts'
-import { runLater } from './env/steps.ts'
+import { type Ending, markClosed } from './ending.ts'
 import { SeglogError, assert, failedError, wrapSystemError } from './errors.ts'
 import { type Filling, type FillingContext, segmentBytesFor } from './filling.ts'
 import { SEQUENCE_MAX, TAG } from './format/layout.ts'
@@ -195,12 +195,12 @@ export class Writer {
   }
 
   /** Writes and syncs what there is, marks the log as closed, closes all files. After a failure it only closes them. */
-  close(): Promise<void> {
-    this.closing ??= this.shutDown()
+  close(ending?: Ending): Promise<void> {
+    this.closing ??= this.shutDown(ending)
     return this.closing
   }
 
-  private async shutDown(): Promise<void> {
+  private async shutDown(ending: Ending | undefined): Promise<void> {
     let problem: unknown
     this.committer.schedule()
     await new Promise<void>((resolve) => this.committer.whenIdle(resolve))
@@ -210,19 +210,20 @@ export class Writer {
       problem = error
     }
     await this.rolling.settle()
-    if (this.committer.failure === undefined) problem = await this.markClean()
+    const used = this.rolling.takeUsed()
+    const { manifests, committer } = this
+    const listed = manifests.latest.segments
+    const { position } = committer
+    if (committer.failure === undefined) problem = await markClosed(this.env, manifests, position, used, ending)
     const closing = await new Promise((resolve) => this.slots.close(resolve))
     problem ??= closing
     await this.rolling.closeFiles()
-    const { failure, position } = this.committer
-    // Who appended and never waited learns it here.
-    if (failure !== undefined && this.lastSequence > position.sequence) problem ??= failedError(failure)
+    if (ending !== undefined && problem === undefined) await this.rolling.releaseSpace(used, listed)
+    const { failure } = committer
+    // Who appended and never waited, or wanted the log sealed, learns it here.
+    const isMissed = ending !== undefined || this.lastSequence > position.sequence
+    if (failure !== undefined && isMissed) problem ??= failedError(failure)
     if (problem !== undefined) throw wrapSystemError(problem, 'closing the log')
-  }
-
-  private markClean(): Promise<unknown> {
-    const mark = this.manifests.update((manifest) => ({ ...manifest, clean: this.committer.position }))
-    return new Promise((resolve) => runLater(this.env, mark, (error) => resolve(error ?? undefined)))
   }
 
   mayAppend(): void {

@@ -22,7 +22,7 @@ export interface CursorOptions {
 export interface CursorSource<T> {
   readonly highWatermark: number
   read(options: ReadOptions): AsyncIterable<Entry<T>>
-  mustBeOpen(): void
+  mustBeWritable(): void
 }
 
 /** The named cursors of an open log. */
@@ -80,7 +80,7 @@ export class NamedCursor<T> implements AsyncIterable<Entry<T>> {
    * of the two positions a crash will find.
    */
   async save(sequence: number): Promise<void> {
-    this.source.mustBeOpen()
+    this.source.mustBeWritable()
     const highWatermark = this.source.highWatermark
     if (!Number.isSafeInteger(sequence) || sequence < 0 || sequence > highWatermark) {
       throw invalid('sequence', `that of a durable record, at most ${highWatermark}, or 0`, sequence)
@@ -102,7 +102,7 @@ export class NamedCursor<T> implements AsyncIterable<Entry<T>> {
 
   /** Forgets the cursor; resolves when that is durable. One of the same name then starts at the first record again. */
   async delete(): Promise<void> {
-    this.source.mustBeOpen()
+    this.source.mustBeWritable()
     const { [this.name]: _, ...others } = this.notes.cursors
     this.notes.cursors = others
     await this.notes.save()

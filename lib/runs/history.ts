@@ -13,6 +13,7 @@ export interface HistorySource<T> {
   readonly highWatermark: number
   read(options: ReadOptions): Iterable<Entry<T>> & AsyncIterable<Entry<T>>
   mustBeOpen(): void
+  mustBeWritable(): void
 }
 
 /** What the programs around a log keep with it: where their states are stored, and how far they have come. */
@@ -32,7 +33,7 @@ export class History<T> {
   }
 
   async anchor(draft: AnchorDraft): Promise<void> {
-    this.source.mustBeOpen()
+    this.source.mustBeWritable()
     await this.anchorList.set(draft)
   }
 

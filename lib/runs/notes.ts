@@ -45,6 +45,11 @@ export class Notes {
     })
   }
 
+  /** All that was ever asked for, durable or not. */
+  get manifest(): Manifest {
+    return this.manifests.latest
+  }
+
   /** Now, as a manifest has it. */
   now(): string {
     return String(nanoseconds(this.env.nowMs()))

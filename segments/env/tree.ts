@@ -139,7 +139,13 @@ export class FileTree {
   }
 
   status(path: string): FileStatus | undefined {
-    const node = this.find(path, 'lstat')
+    let node: TreeNode | undefined
+    try {
+      node = this.find(path, 'lstat')
+    } catch (error) {
+      // Below a directory that is missing there is nothing either.
+      if ((error as { readonly code?: string }).code !== 'ENOENT') throw error
+    }
     if (!node) return undefined
     const id = `memory:${node.number}`
     if (node.kind !== 'file') return { kind: node.kind, size: 0, allocated: 0, id }

@@ -89,7 +89,7 @@ export interface RunIdentity {
   readonly parent: string | null
   /** Nanoseconds since 1970, decimal digits. */
   readonly startedAt: string
-  /** Time of the last record, stamped when the run is sealed; null until then, and in a run without records. */
+  /** Time of the last record, stamped when the run is sealed; null until then, without records, or where it is damaged. */
   readonly endedAt: string | null
   /** Which program wrote it, and with which configuration; in words of the caller. */
   readonly build: string | null

@@ -189,6 +189,7 @@ describe.each(WORLDS)('in the world of %s', (_name, make) => {
       expect(status('a')?.id).toBe(status('b')?.id)
       expect(status('a')?.id).not.toBe(status('c')?.id)
       expect(status('no')).toBeUndefined()
+      expect(status('no/where')).toBeUndefined()
       expect(await files.later({ do: 'stat', path: pathOf('no') })).toBeUndefined()
       expect(await files.later({ do: 'stat', path: pathOf('a') })).toEqual(status('a'))
       expect(world.env.call({ do: 'stat', path: world.directory })?.kind).toBe('directory')

@@ -1,0 +1,264 @@
+import { inspect } from '../recovery/inspect.ts'
+import type { Environment } from '../segments/env/environment.ts'
+import { type Steps, runLater, step } from '../segments/env/steps.ts'
+import { SeglogError, invalid, wrapSystemError } from '../segments/errors.ts'
+import type { RunIdentity } from '../segments/format/manifest.ts'
+import { isName } from '../segments/format/names.ts'
+import { acquireLock } from '../segments/lock.ts'
+import { nanoseconds } from '../segments/timeline.ts'
+import { makeReady } from './directories.ts'
+import type { Log } from './log.ts'
+import { type OpenLogOptions, openLogWith, openReadOnly, theWorld } from './open.ts'
+import { LIMITS } from './options.ts'
+import type { ReadOnlyLog } from './read-only.ts'
+import { type RunDraft, checkName, identityOf } from './runs/identity.ts'
+import { type LogListing, holdsLog, linkError, listLogs } from './runs/listing.ts'
+import { quarantineAsItIs } from './runs/quarantine.ts'
+import { type SweptRun, sweep } from './runs/sweep.ts'
+
+/** How the logs of a store are opened, unless a call says otherwise, and the world that they are in. */
+export type StoreOptions<T> = OpenLogOptions<T>
+
+/** A run's identity, and how its log is opened. */
+export interface StartOptions<T> extends RunDraft, Omit<OpenLogOptions<T>, 'environment' | 'onCrash'> {}
+
+/**
+ * A directory of logs: runs, in directories `<instance>/<run>`, and streams, each in one of its own name. Nothing is read
+ * or written before it is asked for, and the directory is made with the first log.
+ */
+export function openStore<T = unknown>(base: string, options: StoreOptions<T> = {}): Store<T> {
+  return openStoreWith(base, options, LIMITS.segmentBytes.min)
+}
+
+/** As `openStore`, with a lower limit for the length of segments, for tests. */
+export function openStoreWith<T>(base: string, options: StoreOptions<T>, segmentBytesMin: number): Store<T> {
+  if (typeof base !== 'string' || base === '') throw invalid('base', 'a path', base)
+  return new Store(base, options, segmentBytesMin)
+}
+
+/** Many logs in one directory. Made by `openStore`. */
+export class Store<T> {
+  readonly directory: string
+  private readonly env: Environment
+  private readonly options: StoreOptions<T>
+  private readonly segmentBytesMin: number
+  private readonly opened = new Set<Log<T> | ReadOnlyLog<T>>()
+  private closing: Promise<void> | undefined
+
+  /** Use `openStore`. */
+  constructor(base: string, options: StoreOptions<T>, segmentBytesMin: number) {
+    this.env = theWorld(options.environment)
+    this.directory = this.env.absolute(base)
+    this.options = { ...options, environment: this.env }
+    this.segmentBytesMin = segmentBytesMin
+  }
+
+  /**
+   * All logs, from their manifests alone, the earliest first; of one instance, where one is named. One that cannot be read
+   * is listed as such, behind the others. A store whose directory is not there has none.
+   */
+  async list(instance?: string): Promise<LogListing[]> {
+    this.mustBeOpen()
+    if (instance !== undefined) checkName('instance', instance)
+    return this.later(listLogs(this.directory, instance))
+  }
+
+  /** Opens a stream, a log that goes on where it was, and makes it when there is none. Rejects as `openLog` does. */
+  async openStream(name: string, options: Omit<OpenLogOptions<T>, 'environment'> = {}): Promise<Log<T>> {
+    const path = await this.place([checkName('name', name)])
+    await this.later(mustHold(path, 'log'))
+    return this.open(path, options)
+  }
+
+  /**
+   * Starts a run: status running, no record, and what the caller says of it. An instance has one running run at a time:
+   * LOCKED while another lives, CRASHED_PREDECESSOR while one that crashed is not sealed, its own error while one cannot
+   * be read. CLOSED where this very run was sealed before.
+   */
+  async startRun(instance: string, run: string, options: StartOptions<T> = {}): Promise<Log<T>> {
+    const { build: _1, configurationHash: _2, fields: _3, parent: _4, ...others } = options
+    checkName('instance', instance)
+    const path = await this.place([instance, checkName('run', run)])
+    identityOf(instance, run, options, null, '0')
+    const above = `${this.directory}/${instance}`
+    await this.later(mustHold(above, 'runs'))
+    makeReady(this.env, above)
+    // Two who start runs of an instance at the same time would both find none running.
+    const lock = await acquireLock(this.env, above)
+    try {
+      const siblings = await this.list(instance)
+      for (const sibling of siblings) await this.mustBeOver(sibling)
+      const parent = parentOf(siblings, `${instance}/${run}`, options.parent)
+      const identity = identityOf(instance, run, options, parent, this.startOf(siblings))
+      return await this.open(path, { ...others, onCrash: 'refuse' }, identity)
+    } finally {
+      lock.release()
+    }
+  }
+
+  /**
+   * Opens a run that was started before, to look at what became of it: always rejects, with CRASHED_PREDECESSOR (and a
+   * handle to seal it), LOCKED while it is written, CLOSED when it is sealed, or NOT_A_LOG.
+   */
+  async openRun(instance: string, run: string): Promise<never> {
+    const path = await this.place([checkName('instance', instance), checkName('run', run)])
+    if (await this.isEmpty(path)) throw new SeglogError('NOT_A_LOG', 'there is no such run', { file: path })
+    const log = await this.open(path, { onCrash: 'refuse' })
+    await log.close()
+    throw new SeglogError('NOT_A_LOG', 'there was no such run, and now there is a log', { file: path })
+  }
+
+  /**
+   * Opens a sealed run for reading; writes nothing, and needs no permission to. Rejects with INVALID_ARGUMENT for one that
+   * is running, and as `openReadOnly` does.
+   */
+  async openSealed(instance: string, run: string): Promise<ReadOnlyLog<T>> {
+    const path = await this.place([checkName('instance', instance), checkName('run', run)])
+    const { codec, blockCacheBytes, openFilesMax } = this.options
+    const given = { ...(codec && { codec }), ...(blockCacheBytes !== undefined && { blockCacheBytes }) }
+    const files = openFilesMax === undefined ? {} : { openFilesMax }
+    const log = await openReadOnly<T>(path, { ...given, ...files, environment: this.env })
+    if (log.report.status !== 'running') return this.keep(log)
+    await log.close()
+    throw invalid('run', 'one that is sealed: seal it first, or read it with openReadOnly', 'running')
+  }
+
+  /**
+   * Seals every run that was left running, of one instance or of all: sound ones as crashed-recovered, to go on from;
+   * damaged ones as quarantined. One that fails never stops the others. A result for each run.
+   */
+  async recover(instance?: string): Promise<SweptRun[]> {
+    const runs = (await this.list(instance)).filter(({ name }) => name.includes('/'))
+    const pathOf = (name: string): string => `${this.directory}/${name}`
+    return sweep(runs, {
+      open: async (name) => {
+        const [above, below] = name.split('/') as [string, string]
+        await this.openRun(above, below)
+      },
+      isEmpty: (name) => this.isEmpty(pathOf(name)),
+      quarantine: (name) => quarantineAsItIs(this.env, pathOf(name)),
+    })
+  }
+
+  /** Closes the logs that were opened through it; rejects with the first error, after all are closed. */
+  close(): Promise<void> {
+    this.closing ??= this.closeAll()
+    return this.closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private async closeAll(): Promise<void> {
+    const results = await Promise.allSettled([...this.opened].map((log) => log.close()))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+  }
+
+  private async open(
+    path: string,
+    options: Omit<OpenLogOptions<T>, 'environment'>,
+    run?: RunIdentity,
+  ): Promise<Log<T>> {
+    this.mustBeOpen()
+    const log = await openLogWith(path, { ...this.options, ...options }, this.segmentBytesMin, 'now', run)
+    return this.keep(log)
+  }
+
+  /** Notes a log, to be closed with the store; it may have been closed while the log was opened. */
+  private async keep<L extends Log<T> | ReadOnlyLog<T>>(log: L): Promise<L> {
+    for (const other of this.opened) if (!other.isOpen) this.opened.delete(other)
+    this.opened.add(log)
+    if (this.closing === undefined) return log
+    await log.close()
+    throw closedError()
+  }
+
+  /** Where a log of these names is, or would be; nothing on the way to it may be a link. */
+  private async place(names: readonly string[]): Promise<string> {
+    this.mustBeOpen()
+    const path = `${this.directory}/${names.join('/')}`
+    await this.later(mustNotLeave(this.directory, names))
+    return path
+  }
+
+  /** A run of an instance in which another is to start. */
+  private async mustBeOver({ name, status, error }: LogListing): Promise<void> {
+    if (status !== undefined && status !== 'running') return
+    const path = `${this.directory}/${name}`
+    if (status === undefined) {
+      if (await this.isEmpty(path)) return
+      const { manifest } = await this.later(inspect(path))
+      if (manifest === undefined) throw error ?? linkError(path)
+      // Its manifests are lost, and its lifecycle frames say that it was sealed.
+      if (manifest.status !== 'running') return
+    }
+    const log = await this.open(path, { onCrash: 'refuse' })
+    await log.close()
+  }
+
+  /** Whether nothing was ever begun in this directory, or it is not there. */
+  private async isEmpty(path: string): Promise<boolean> {
+    const status = await this.later(step({ do: 'stat', path }))
+    if (status === undefined) return true
+    if (status.kind !== 'directory') throw linkError(path)
+    return (await this.later(inspect(path))).state === 'nothing'
+  }
+
+  /** Now, and later than every other run of the instance started, whatever the clock says. */
+  private startOf(siblings: readonly LogListing[]): string {
+    let start = nanoseconds(this.env.nowMs())
+    for (const { startedNs } of siblings) if (startedNs >= start) start = startedNs + 1n
+    return String(start)
+  }
+
+  private later<R>(steps: Steps<R>): Promise<R> {
+    return new Promise((resolve, reject) => {
+      runLater(this.env, steps, (error, result) => {
+        if (error) reject(wrapSystemError(error, `reading ${this.directory}`, { file: this.directory }))
+        else resolve(result as R)
+      })
+    })
+  }
+
+  private mustBeOpen(): void {
+    if (this.closing !== undefined) throw closedError()
+  }
+}
+
+function closedError(): SeglogError {
+  return new SeglogError('CLOSED', 'the store is closed. Open it again.')
+}
+
+function* mustNotLeave(base: string, names: readonly string[]): Steps<void> {
+  let path = base
+  for (const name of names) {
+    path = `${path}/${name}`
+    const status = yield* step({ do: 'stat', path })
+    if (status === undefined) return
+    if (status.kind !== 'directory') throw linkError(path)
+  }
+}
+
+/** A name is that of a stream or that of an instance, never both: the one would hide the other. */
+function* mustHold(path: string, what: 'log' | 'runs'): Steps<void> {
+  const status = yield* step({ do: 'stat', path })
+  if (status === undefined) return
+  const entries = yield* step({ do: 'list', path })
+  const isLog = holdsLog(entries)
+  const isInstance = !isLog && entries.some(({ name, kind }) => kind === 'directory' && isName(name))
+  if (what === 'log' ? !isInstance : !isLog) return
+  const message = isLog ? 'this is a stream, and not an instance of runs' : 'this is an instance of runs, and no stream'
+  throw new SeglogError('NOT_A_LOG', message, { file: path })
+}
+
+/** The name of the run that a new one goes on from; null for none. */
+function parentOf(siblings: readonly LogListing[], self: string, wanted: string | null | undefined): string | null {
+  if (wanted === null) return null
+  const isOver = ({ status, name }: LogListing): boolean =>
+    name !== self && (status === 'ended' || status === 'crashed-recovered')
+  const runs = siblings.filter(isOver).map(({ name }) => name.slice(name.indexOf('/') + 1))
+  if (wanted === undefined) return runs.at(-1) ?? null
+  if (runs.includes(wanted)) return wanted
+  throw invalid('parent', 'a run of the same instance that has ended or is recovered', wanted)
+}
