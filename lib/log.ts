@@ -18,7 +18,8 @@ import {
 import { type Keep, type RetentionPlan, planRetention } from './archive-retention.ts'
 import type { KeyDefinition } from './keys/definitions.ts'
 import type { KeyValue } from './keys/key-value.ts'
-import { KeyLookup, type LookupOptions } from './keys/lookup.ts'
+import { KeyBuilder, type KeyState } from './keys/builder.ts'
+import { KeyLookup, type LookupOptions, type LookupSource } from './keys/lookup.ts'
 import type { ResolvedOptions } from './options.ts'
 import { type VerifyOptions, type WatchOptions, copyLog, verifyLog } from './operations.ts'
 import type { Entry } from './read/entry.ts'
@@ -79,6 +80,7 @@ export class Log<T> {
   private readonly sidecars: SidecarStore
   private readonly writing: Writing<T>
   private readonly reading: Reading<T>
+  private readonly keyBuilder: KeyBuilder<T>
   private readonly keyLookup: KeyLookup<T>
   private readonly history: History<T>
   private readonly archiver: Archiver
@@ -103,7 +105,8 @@ export class Log<T> {
     const view = new WriterView(directory, manifests, () => writer.openSegments, durable)
     const remake: Remake = (identity, content) => sidecars.remake(identity, content)
     this.reading = new Reading(env, view, options.codec, options, remake)
-    this.keyLookup = new KeyLookup(env, this.reading, parts.keys)
+    this.keyBuilder = new KeyBuilder(env, manifests, this.reading, sidecars, parts.keys)
+    this.keyLookup = new KeyLookup(env, this.lookupSource(), parts.keys)
     this.writing = new Writing(writer, options.durability, this.keyLookup)
     this.history = new History(env, manifests, options.anchorsKept, {
       get highWatermark() {
@@ -253,6 +256,16 @@ export class Log<T> {
     return this.keyLookup.all(kind, key, options)
   }
 
+  /** The kinds of keys, and whether records can be found by them. */
+  keyStates(): readonly KeyState[] {
+    return this.keyBuilder.states()
+  }
+
+  /** Resolves when records can be found by every kind of keys; rejects with what keeps the tables from being built. */
+  keysReady(): Promise<void> {
+    return this.keyBuilder.ready()
+  }
+
   /** Copies the log up to its high-watermark, while it is written, into an empty directory; see `copyLog`. */
   copyTo(directory: string, options: WatchOptions = {}): Promise<CopyReport> {
     this.mustBeOpen()
@@ -372,12 +385,25 @@ export class Log<T> {
   private async shutDown(): Promise<void> {
     this.syncTimer?.cancel()
     await this.sealing?.catch(() => undefined)
+    await this.keyBuilder.stop()
     await this.history.notes.settle()
     try {
       await this.archiver.settle()
       await this.writer.close()
     } finally {
       await this.reading.close().finally(() => this.release())
+    }
+  }
+
+  private lookupSource(): LookupSource<T> {
+    return {
+      reading: this.reading,
+      keys: this.keyBuilder.keys,
+      get: (sequence) => this.reading.get(sequence),
+      lacking: (ref) => this.keyBuilder.want(ref.ordinal),
+      again: (error) => {
+        throw error
+      },
     }
   }
 

@@ -8,7 +8,7 @@ import { type WriterLock, acquireLock } from '../segments/lock.ts'
 import type { LockCalls } from '../segments/lock-survey.ts'
 import { SlotsFile } from '../segments/slots-file.ts'
 import { Writer } from '../segments/writer.ts'
-import { type KeyDefinition, adoptKeys } from './keys/definitions.ts'
+import { type KeyDefinition, adoptKeys, readKeys } from './keys/definitions.ts'
 import { type ArchivedSegments, openSegments } from './archive-reader.ts'
 import { makeReady } from './directories.ts'
 import { Log } from './log.ts'
@@ -108,7 +108,9 @@ export async function openReadOnly<T = unknown>(
     checkOptions(path, state.manifest, { codec: resolved.codec.name })
     const { segmentBytes } = state.manifest.options
     const view = new DiskView(path, state)
-    return new ReadOnlyLog({ env: environment, directory: path, options: { ...resolved, segmentBytes }, report, view })
+    const keys = readKeys(resolved.keys, state.manifest)
+    const parts = { env: environment, directory: path, options: { ...resolved, segmentBytes }, report, view, keys }
+    return new ReadOnlyLog(parts)
   } catch (error) {
     throw wrapSystemError(error, `opening ${path}`, { file: path })
   }

@@ -104,15 +104,16 @@ export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): Re
 }
 
 /** What a reader may choose; the rest is the writer's. */
-export type ReadOnlyOptions<T> = Pick<OpenOptions<T>, 'codec' | 'blockCacheBytes' | 'openFilesMax'>
-export type ResolvedReadOnlyOptions<T> = Pick<ResolvedOptions<T>, 'codec' | 'blockCacheBytes' | 'openFilesMax'>
+export type ReadOnlyOptions<T> = Pick<OpenOptions<T>, 'codec' | 'blockCacheBytes' | 'openFilesMax' | 'keys'>
+export type ResolvedReadOnlyOptions<T> = Pick<ResolvedOptions<T>, 'codec' | 'blockCacheBytes' | 'openFilesMax' | 'keys'>
 
 export function resolveReadOnlyOptions<T>(options: ReadOnlyOptions<T>): ResolvedReadOnlyOptions<T> {
-  mustBeKnown(options, ['codec', 'blockCacheBytes', 'openFilesMax'])
+  mustBeKnown(options, ['codec', 'blockCacheBytes', 'openFilesMax', 'keys'])
   return Object.freeze({
     codec: asCodec<T>(options.codec ?? cbor<T>()),
     blockCacheBytes: whole('blockCacheBytes', options.blockCacheBytes) ?? LIMITS.blockCacheBytes.default,
     openFilesMax: whole('openFilesMax', options.openFilesMax) ?? LIMITS.openFilesMax.default,
+    keys: resolveKeys<T>(options.keys),
   })
 }
 

@@ -1,6 +1,9 @@
 import type { Environment } from '../segments/env/environment.ts'
 import { runNow } from '../segments/env/steps.ts'
 import { SeglogError, wrapSystemError } from '../segments/errors.ts'
+import type { KeyDefinition } from './keys/definitions.ts'
+import type { KeyValue } from './keys/key-value.ts'
+import { KeyLookup, type LookupOptions, type LookupSource } from './keys/lookup.ts'
 import type { ReadOnlyReport } from './look.ts'
 import type { ResolvedReadOnlyOptions } from './options.ts'
 import type { Entry } from './read/entry.ts'
@@ -17,6 +20,7 @@ export interface ReadOnlyParts<T> {
   readonly options: ResolvedReadOnlyOptions<T> & ReadLimits
   readonly report: ReadOnlyReport
   readonly view: DiskView
+  readonly keys: readonly KeyDefinition<T>[]
 }
 
 /**
@@ -30,6 +34,7 @@ export class ReadOnlyLog<T> {
   private readonly env: Environment
   private readonly view: DiskView
   private readonly reading: Reading<T>
+  private readonly keyLookup: KeyLookup<T>
   private closing: Promise<void> | undefined
 
   constructor(parts: ReadOnlyParts<T>) {
@@ -38,6 +43,7 @@ export class ReadOnlyLog<T> {
     this.env = parts.env
     this.view = parts.view
     this.reading = new Reading(parts.env, parts.view, parts.options.codec, parts.options)
+    this.keyLookup = new KeyLookup(parts.env, this.lookupSource(), parts.keys)
   }
 
   /** Until `close` is called. */
@@ -79,6 +85,23 @@ export class ReadOnlyLog<T> {
     return this.reading.read(options)
   }
 
+  /**
+   * The first durable record with this key; undefined when there is none. Records that are archived are not looked at.
+   * Throws INVALID_ARGUMENT for a kind that the log does not have, NOT_READY while its tables are being built.
+   */
+  lookup(kind: string, key: KeyValue): Entry<T> | undefined {
+    this.mustBeOpen()
+    this.refresh('end')
+    return this.keyLookup.first(kind, key)
+  }
+
+  /** All durable records with this key, in order or from the last on. */
+  lookupAll(kind: string, key: KeyValue, options: LookupOptions = {}): Iterable<Entry<T>> {
+    this.mustBeOpen()
+    this.refresh('end')
+    return this.keyLookup.all(kind, key, options)
+  }
+
   /** Closes the files that are open. Walks that are under way come to their end. Repeated calls share one result. */
   close(): Promise<void> {
     this.closing ??= this.reading.close()
@@ -87,6 +110,17 @@ export class ReadOnlyLog<T> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  private lookupSource(): LookupSource<T> {
+    const doubt = new Doubt(this.view)
+    return {
+      reading: this.reading,
+      keys: () => this.view.manifest.keys,
+      get: (sequence) => this.get(sequence),
+      lacking: () => undefined,
+      again: (error, sequence) => this.now(() => runNow(this.env, doubt.about(error, sequence))),
+    }
   }
 
   private refresh(what: 'end' | 'lines'): void {

@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'CORRUPT'
   | 'GAP'
   | 'ARCHIVED'
+  | 'NOT_READY'
   | 'HASH_MISMATCH'
   | 'ENCODE'
   | 'DECODE'

@@ -1,4 +1,5 @@
 import { KeyPairs } from '../../segments/key-pairs.ts'
+import type { Entry } from '../read/entry.ts'
 import type { Reading } from '../read/reading.ts'
 import type { SegmentRef } from '../read/segment-ref.ts'
 import type { KeyDefinition } from './definitions.ts'
@@ -7,6 +8,20 @@ import { hashOf } from './key-value.ts'
 
 /** Segments whose tables are kept; those of a full segment may take some 20 bytes for each key. */
 const KEPT_MAX = 4
+
+/** Enters the keys of a record into one table for each definition. */
+export function addKeys<T>(
+  definitions: readonly KeyDefinition<T>[],
+  tables: readonly KeyPairs[],
+  entry: Entry<T>,
+  firstSequence: number,
+): void {
+  const index = entry.sequence - firstSequence
+  const { value } = entry
+  for (const [kind, definition] of definitions.entries()) {
+    eachKey(definition, value, (key) => tables[kind]!.add(hashOf(key), index))
+  }
+}
 
 interface Built {
   readonly salt: number
@@ -33,10 +48,7 @@ export class BuiltTables<T> {
     const built = this.take(ref)
     if (built.nextSequence <= lastSequence) {
       for (const entry of this.reading.read({ from: built.nextSequence, to: lastSequence })) {
-        const index = entry.sequence - ref.firstSequence
-        for (const [kind, definition] of this.definitions.entries()) {
-          eachKey(definition, entry.value, (key) => built.tables[kind]!.add(hashOf(key), index))
-        }
+        addKeys(this.definitions, built.tables, entry, ref.firstSequence)
         built.nextSequence = entry.sequence + 1
       }
     }

@@ -91,6 +91,18 @@ function mergeKeys<T>(changes: KeyChanges<T>, manifest: Manifest): readonly KeyD
   return [...merged.values()]
 }
 
+/** The definitions of a log that is opened for reading: those of the manifest, with the functions that the options give. */
+export function readKeys<T>(given: KeyChanges<T>, manifest: Manifest): readonly KeyDefinition<T>[] {
+  const definitions = mergeKeys<T>(new Map(), manifest)
+  for (const [kind, each] of given) {
+    const known = definitions.find((definition) => definition.kind === kind)
+    if (each === null || known?.fingerprint !== each.fingerprint) {
+      throw invalid(`keys.${kind}`, 'as the log has it: who only reads cannot change it', each?.stored ?? null)
+    }
+  }
+  return definitions.map((definition) => given.get(definition.kind) ?? definition)
+}
+
 /** Who writes must have the functions of all kinds: else new records would be without their keys. */
 function mustHaveFunctions<T>(definitions: readonly KeyDefinition<T>[]): void {
   const without = definitions.find((each) => 'version' in each.stored && each.of === undefined)
@@ -101,22 +113,31 @@ function mustHaveFunctions<T>(definitions: readonly KeyDefinition<T>[]): void {
   throw new SeglogError('INVALID_ARGUMENT', message, { expected: without.stored, found: undefined })
 }
 
-/** What the manifest is to hold, or undefined where it holds that already. */
-function changedKeys(definitions: readonly NamedDefinition[], manifest: Manifest): Manifest['keys'] | undefined {
+/**
+ * What the manifest is to hold, or undefined where it holds that already. What is new, or not as before, is still to be
+ * built for the records that are there.
+ */
+function changedKeys(
+  definitions: readonly NamedDefinition[],
+  manifest: Manifest,
+  upTo: number,
+): Manifest['keys'] | undefined {
   const now = manifest.keys
-  const isSame =
-    Object.keys(now).length === definitions.length &&
-    definitions.every(
-      ({ kind, fingerprint }) => now[kind] !== undefined && fingerprintOf(kind, now[kind]) === fingerprint,
-    )
-  return isSame ? undefined : Object.fromEntries(definitions.map(({ kind, stored: definition }) => [kind, definition]))
+  const isKnown = ({ kind, fingerprint }: NamedDefinition): boolean =>
+    now[kind] !== undefined && fingerprintOf(kind, now[kind]) === fingerprint
+  if (Object.keys(now).length === definitions.length && definitions.every(isKnown)) return undefined
+  const entries = definitions.map((each) => {
+    const fresh = upTo === 0 ? each.stored : { ...each.stored, upTo }
+    return [each.kind, isKnown(each) ? now[each.kind]! : fresh] as const
+  })
+  return Object.fromEntries(entries)
 }
 
 /** The definitions of a log that is opened for writing; those that are new or changed are in the manifest when it returns. */
 export function* adoptKeys<T>(manifests: ManifestStore, changes: KeyChanges<T>): Steps<readonly KeyDefinition<T>[]> {
   const definitions = mergeKeys(changes, manifests.latest)
   mustHaveFunctions(definitions)
-  const keys = changedKeys(definitions, manifests.latest)
+  const keys = changedKeys(definitions, manifests.latest, manifests.position().sequence)
   if (keys !== undefined) yield* manifests.update((manifest) => ({ ...manifest, keys }))
   return definitions
 }

@@ -1,6 +1,7 @@
 import type { Environment } from '../../segments/env/environment.ts'
 import { type Steps, runNow } from '../../segments/env/steps.ts'
-import { invalid, wrapSystemError } from '../../segments/errors.ts'
+import { SeglogError, invalid, wrapSystemError } from '../../segments/errors.ts'
+import type { Manifest } from '../../segments/format/manifest.ts'
 import type { Entry } from '../read/entry.ts'
 import type { Reading } from '../read/reading.ts'
 import type { SegmentRef } from '../read/segment-ref.ts'
@@ -13,6 +14,18 @@ import { searchTable } from './search.ts'
 export interface LookupOptions {
   /** From the last record to the first. */
   readonly reverse?: boolean
+}
+
+/** Where a lookup finds records. */
+export interface LookupSource<T> {
+  readonly reading: Reading<T>
+  get(sequence: number): Entry<T> | undefined
+  /** What the manifest says of each kind. */
+  readonly keys: () => Manifest['keys']
+  /** Told of a sealed segment whose sidecar has no table for a kind. */
+  lacking(ref: SegmentRef): void
+  /** Told an error of a look for this record: returns where it makes sense to try once more, else throws. */
+  again(error: unknown, sequence: number): void
 }
 
 /** What is looked for. */
@@ -29,14 +42,14 @@ interface Wanted<T> {
 export class KeyLookup<T> {
   readonly definitions: readonly KeyDefinition<T>[]
   private readonly env: Environment
-  private readonly reading: Reading<T>
+  private readonly source: LookupSource<T>
   private readonly built: BuiltTables<T>
 
-  constructor(env: Environment, reading: Reading<T>, definitions: readonly KeyDefinition<T>[]) {
+  constructor(env: Environment, source: LookupSource<T>, definitions: readonly KeyDefinition<T>[]) {
     this.env = env
-    this.reading = reading
+    this.source = source
     this.definitions = definitions
-    this.built = new BuiltTables(reading, definitions)
+    this.built = new BuiltTables(source.reading, definitions)
   }
 
   first(kind: string, key: KeyValue): Entry<T> | undefined {
@@ -61,6 +74,7 @@ export class KeyLookup<T> {
       )
     }
     if ('version' in definition.stored && definition.of === undefined) throw missingFunction(definition)
+    if (this.source.keys()[kind]?.upTo !== undefined) throw notReady(kind)
     return definition
   }
 
@@ -73,18 +87,17 @@ export class KeyLookup<T> {
 
   /** What is durable when the walk begins. */
   private *walk(wanted: Wanted<T>, direction: 'forward' | 'reverse'): Generator<Entry<T>, undefined> {
-    const { view } = this.reading
+    const { view } = this.source.reading
     const first = view.firstSequence
     const last = view.highWatermark
     let sequence = direction === 'forward' ? first : last
     while (sequence >= first && sequence <= last) {
-      const ref = this.segmentOf(sequence)
-      const indexes = this.indexesIn(ref, wanted)
+      const { ref, indexes } = this.look(sequence, wanted)
       if (direction === 'reverse') indexes.reverse()
       for (const index of indexes) {
         const found = ref.firstSequence + index
         if (found < first || found > last) continue
-        const entry = this.reading.get(found)
+        const entry = this.source.get(found)
         if (entry !== undefined && hasKey(wanted, entry.value)) yield entry
       }
       sequence = direction === 'forward' ? ref.lastSequence + 1 : ref.firstSequence - 1
@@ -92,15 +105,18 @@ export class KeyLookup<T> {
     return undefined
   }
 
-  private segmentOf(sequence: number): SegmentRef {
-    try {
-      return runNow(this.env, this.reading.view.segmentOf(sequence))
-    } catch (error) {
-      throw wrapSystemError(error, 'looking up a key')
+  /** The segment of a record, and which of its records may have the key, in order. */
+  private look(sequence: number, wanted: Wanted<T>): { readonly ref: SegmentRef; readonly indexes: number[] } {
+    for (;;) {
+      try {
+        const ref = runNow(this.env, this.source.reading.view.segmentOf(sequence))
+        return { ref, indexes: this.indexesIn(ref, wanted) }
+      } catch (error) {
+        this.source.again(wrapSystemError(error, 'looking up a key'), sequence)
+      }
     }
   }
 
-  /** Records of a segment that may have the key, in order. */
   private indexesIn(ref: SegmentRef, wanted: Wanted<T>): number[] {
     const kind = this.definitions.indexOf(wanted.definition)
     const keys = ref.live?.keys
@@ -108,20 +124,13 @@ export class KeyLookup<T> {
       if (!keys.isWhole) keys.complete(this.built.upTo(ref, ref.firstSequence + keys.from - 1))
       return keys.indexesOf(kind, wanted.hash)
     }
-    return this.inSidecar(ref, wanted) ?? this.built.upTo(ref, ref.lastSequence)[kind]!.indexesOf(wanted.hash)
-  }
-
-  private inSidecar(ref: SegmentRef, wanted: Wanted<T>): number[] | undefined {
-    if (ref.live !== undefined) return undefined
-    try {
-      return runNow(this.env, this.search(ref, wanted))
-    } catch (error) {
-      throw wrapSystemError(error, 'looking up a key')
-    }
+    const inSidecar = ref.live === undefined ? runNow(this.env, this.search(ref, wanted)) : undefined
+    if (inSidecar === undefined && ref.live === undefined) this.source.lacking(ref)
+    return inSidecar ?? this.built.upTo(ref, ref.lastSequence)[kind]!.indexesOf(wanted.hash)
   }
 
   private *search(ref: SegmentRef, wanted: Wanted<T>): Steps<number[] | undefined> {
-    const sidecar = yield* this.reading.sidecarOf(ref)
+    const sidecar = yield* this.source.reading.sidecarOf(ref)
     const { kind, fingerprint } = wanted.definition
     const table = sidecar?.keyTables.find((each) => each.name === kind && each.fingerprint === fingerprint)
     return table && (yield* searchTable(sidecar!, table, wanted.hash))
@@ -134,4 +143,9 @@ function hasKey<T>(wanted: Wanted<T>, value: T): boolean {
     isThere ||= canonicalKey(key).equals(wanted.bytes)
   })
   return isThere
+}
+
+function notReady(kind: string): SeglogError {
+  const message = `the tables of the keys ${kind} are still being built. Wait for log.keysReady(), or open the log again later.`
+  return new SeglogError('NOT_READY', message)
 }

@@ -1,18 +1,16 @@
 import { type Steps, step } from '../../segments/env/steps.ts'
 import { FRAMES_START } from '../../segments/format/layout.ts'
-import { sidecarName } from '../../segments/format/names.ts'
 import type { SegmentIdentity } from '../../segments/format/sidecar.ts'
 import { SegmentScanner } from '../../segments/scan.ts'
 import { OffsetList } from '../../segments/segment.ts'
 import type { Scan } from '../../segments/stretches.ts'
-import { type Sidecar, readFooter } from '../../segments/sidecar.ts'
 import type { SidecarContent } from '../../segments/sidecar-writing.ts'
 import type { Decoder } from '../codecs/codec.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { EntrySource } from './entry.ts'
 import type { FilePool, PooledFile } from './file-pool.ts'
 import type { SegmentRef } from './segment-ref.ts'
-import { SidecarPages } from './sidecar-pages.ts'
+import { type SidecarPages, openPages } from './sidecar-pages.ts'
 
 /** Takes what a sidecar should hold that was of no use: the process that writes makes it anew. */
 export type Remake = (identity: SegmentIdentity, content: SidecarContent) => void
@@ -68,11 +66,6 @@ export class KnownSegment<T> implements EntrySource<T> {
     return this.pages === undefined
   }
 
-  /** The sidecar, where there is one that can be used. */
-  get sidecar(): Sidecar | undefined {
-    return this.pages?.sidecar
-  }
-
   /** As `unitsOf`, where the answer is in memory. */
   peekUnits(sequence: number): number | undefined {
     const { pages, offsets } = this
@@ -98,7 +91,7 @@ export class KnownSegment<T> implements EntrySource<T> {
   /** Finds out what is not known yet of the segment as it is by now. */
   *renew(ref: SegmentRef): Steps<void> {
     if (ref.identity !== undefined && this.end === FRAMES_START && this.pages === undefined) {
-      yield* this.openSidecar(ref, ref.identity)
+      yield* this.openSidecar(ref)
     }
     if (this.pages === undefined) yield* this.scanUpTo(ref)
     // Later definitions never change what earlier records mean.
@@ -132,14 +125,10 @@ export class KnownSegment<T> implements EntrySource<T> {
   }
 
   /** Whatever keeps a sidecar from being read, the segment itself holds all that it says. */
-  private *openSidecar(ref: SegmentRef, identity: SegmentIdentity): Steps<void> {
-    const directory = ref.path.slice(0, ref.path.lastIndexOf('/') + 1)
-    const file = this.files.file(`${directory}${sidecarName(ref.ordinal)}`, (cause) => cause as Error)
+  private *openSidecar(ref: SegmentRef): Steps<void> {
+    const pages = yield* openPages(this.files, this.cache, ref)
     try {
-      const footer = yield* this.files.use(file, (handle) => readFooter(handle, identity))
-      if (typeof footer === 'string') return
-      const pages = new SidecarPages(footer, file, this.cache)
-      const definitions = yield* pages.sidecar.definitions()
+      const definitions = pages && (yield* pages.sidecar.definitions())
       if (definitions === undefined || this.end !== FRAMES_START) return
       for (const definition of definitions) this.decoder.define(definition)
       this.pages = pages

@@ -13,6 +13,7 @@ import { KnownSegments } from './known-segments.ts'
 import { RandomReads } from './random-reads.ts'
 import { type ReadOptions, resolveRange } from './range.ts'
 import { CursorRecords, type Records } from './reader.ts'
+import { OpenSidecars } from './sidecar-pages.ts'
 import { TimeSeek } from './time-seek.ts'
 import type { SegmentRef } from './segment-ref.ts'
 import type { LogView } from './view.ts'
@@ -34,6 +35,7 @@ export class Reading<T> {
   private readonly files: FilePool
   private readonly segments: KnownSegments<T>
   private readonly random: RandomReads<T>
+  private readonly sidecars: OpenSidecars
 
   /** `remake`: what to do about sidecars that are of no use; undefined where nothing may be written. */
   constructor(env: Environment, view: LogView, codec: Codec<T>, limits: ReadLimits, remake?: Remake) {
@@ -44,6 +46,7 @@ export class Reading<T> {
     this.files = new FilePool(limits.openFilesMax)
     const cache = new BlockCache(this.files, limits.blockCacheBytes)
     this.segments = new KnownSegments(view, codec, this.files, cache, remake)
+    this.sidecars = new OpenSidecars(this.files, cache)
     this.random = new RandomReads(this.segments, this.files, cache)
   }
 
@@ -77,7 +80,12 @@ export class Reading<T> {
 
   /** The sidecar of a sealed segment, undefined where there is none that can be used. */
   *sidecarOf(ref: SegmentRef): Steps<Sidecar | undefined> {
-    return (yield* this.segments.get(ref, ref.firstSequence)).sidecar
+    return yield* this.sidecars.of(ref)
+  }
+
+  /** The sidecar of this segment was made anew. */
+  forgetSidecar(ordinal: number): void {
+    this.sidecars.forget(ordinal)
   }
 
   /** Closes the files of random reads: those in use when their calls are back, and then it resolves. Walks go on. */

@@ -31,7 +31,7 @@ export class DiskView implements LogView {
   private readonly directory: string
   private readonly lines: SegmentLines
   private readonly starts: SegmentStarts
-  private manifest: Manifest
+  manifest: Manifest
   /** How far the log is durable, and the opening for writing that says so. */
   private position: Position
   private epoch: number

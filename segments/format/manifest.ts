@@ -58,7 +58,10 @@ export interface Manifest {
 }
 
 /** How keys of one kind are found: along a path of names, or by a function of the user's in this version. */
-export type StoredDefinition = { readonly path: readonly string[] } | { readonly version: string }
+export type StoredDefinition = ({ readonly path: readonly string[] } | { readonly version: string }) & {
+  /** Records up to here stood there when the kind was defined, and not all of them are in key tables yet. */
+  readonly upTo?: number
+}
 
 export type RunStatus = 'running' | 'ended' | 'crashed-recovered' | 'quarantined'
 
@@ -254,7 +257,9 @@ export const isRunIdentity = members({
 export const isStatus = oneOf('running', 'ended', 'crashed-recovered', 'quarantined')
 
 const isPath: Check = (value) => listOf(isText)(value) && (value as unknown[]).length > 0
-const isDefinition: Check = (value) => members({ path: isPath })(value) || members({ version: isText })(value)
+const isDefinition: Check = (value) =>
+  members({ path: isPath, upTo: optional(isPositive) })(value) ||
+  members({ version: isText, upTo: optional(isPositive) })(value)
 
 const MEMBERS: Readonly<Record<string, Check>> = {
   generation: isPositive,
