@@ -24,7 +24,6 @@ const lockFile = textFile('package-lock.json')
 
 /** Exported for tests alone, as `path name`, each with the reason. */
 const FOR_TESTS: Readonly<Record<string, string>> = {
-  'segments/lock.ts breakLock': 'for the command, which is still to come',
   'segments/sidecar.ts openSidecar': 'for readers, who are still to use sidecars',
 }
 

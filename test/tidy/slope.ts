@@ -1,12 +1,13 @@
 import { type Code, importsOf, place, roomOf } from './code.ts'
 
 /**
- * For each room the rooms that it may import from, besides itself. Imports go down: `lib` to `lib/runs`, `lib/keys`,
+ * For each room the rooms that it may import from, besides itself. Imports go down: `lib/cli` to `lib`, `lib` to `lib/runs`, `lib/keys`,
  * `lib/read` and `lib/codecs`, to `recovery`, to `segments`, to `segments/format` and `segments/env`. Reading and recovery
  * do not know each other, and bytes know nobody.
  */
 export const SLOPE: Readonly<Record<string, readonly string[]>> = {
   'lib/testing': ['lib', 'lib/keys', 'lib/read', 'lib/codecs', 'segments', 'segments/format', 'segments/env'],
+  'lib/cli': ['lib', 'lib/read', 'lib/codecs', 'recovery', 'segments', 'segments/format', 'segments/env'],
   lib: ['lib/runs', 'lib/keys', 'lib/read', 'lib/codecs', 'recovery', 'segments', 'segments/format', 'segments/env'],
   'lib/runs': ['lib/read', 'lib/codecs', 'recovery', 'segments', 'segments/format', 'segments/env'],
   'lib/keys': ['lib/read', 'segments', 'segments/format', 'segments/env'],
@@ -21,7 +22,7 @@ export const SLOPE: Readonly<Record<string, readonly string[]>> = {
 /** What of the environment is known above it: the interface, and how steps over it are run. */
 const INTERFACE = ['segments/env/environment.ts', 'segments/env/steps.ts']
 /** Where a world is chosen, and the room that is there for the simulated one. */
-const CHOOSERS = /^lib\/(index|open|operations)\.ts$|^lib\/testing\b/
+const CHOOSERS = /^lib\/(index|open|operations|cli\/main)\.ts$|^lib\/testing\b/
 /** Files that stand above the room in which they lie. */
 const DOOR_OF: Readonly<Record<string, string>> = { 'lib/testing.ts': 'lib/testing' }
 

@@ -37,6 +37,12 @@ const GLOBALS: ReadonlySet<string> = new Set([
   'fetch',
 ])
 
+/**
+ * The one file above the environment that knows the process: what was typed, where to print, signals and the exit code are
+ * of a program, which the library is not. The interval keeps a program alive that waits for a record.
+ */
+const PROGRAM: Readonly<Record<string, readonly string[]>> = { 'lib/cli/main.ts': ['process', 'setInterval'] }
+
 /** Imports of modules that reach the world, outside of the files that are there for it. */
 export function worldlyImports(codes: readonly Code[]): string[] {
   return codes.flatMap((code) => {
@@ -76,6 +82,7 @@ export function worldlyNames(codes: readonly Code[]): string[] {
     const isEnvironment = roomOf(code.path) === 'segments/env'
     walk(code, (node) => {
       const name = worldlyName(node)
+      if (name !== undefined && PROGRAM[code.path]?.includes(name)) return
       if (name === 'console' || (name !== undefined && !isEnvironment)) found.push(`${place(code, node)}: ${name}`)
     })
   }

@@ -1,0 +1,43 @@
+import { verifyLog } from '../operations.ts'
+import { type Command, EXIT } from './command.ts'
+import { printFindings, rangesText } from './findings.ts'
+import { countText, quoted, sizeText } from './text.ts'
+
+const FINDINGS_MAX = 1000
+
+export const verify: Command = {
+  name: 'verify',
+  summary: 'read all of a log and tell everything that is not as it should be',
+  operands: ['directory'],
+  options: { findings: { value: 'count', help: `most findings to list; ${FINDINGS_MAX} unless told` } },
+  notes: [
+    'Changes nothing, and runs beside the process that writes.',
+    'Ends with 1 where anything is damaged. Files that are none of seglog are told and do no harm.',
+  ],
+  examples: [
+    ['seglog verify ./orders', 'each damaged record with its place'],
+    ['seglog verify ./orders --json > findings.ndjson', 'the same for a program'],
+  ],
+  async run({ operands, options, world, out, watch }) {
+    const { env } = world
+    const directory = env.absolute(operands[0]!)
+    const findingsMax = options.whole('findings', 1) ?? FINDINGS_MAX
+    const report = await verifyLog(directory, { ...watch, findingsMax, environment: env })
+    const { findings, findingsCount, isSound, lost, records, lastSequence, unproven, segments, bytes, durationMs } =
+      report
+    printFindings(out, directory, findings, findingsCount)
+    const { findings: _, ...figures } = report
+    out.object({ type: 'report', ...figures })
+    const checked = `${countText(records, 'record')}, ${countText(segments, 'segment')}, ${sizeText(bytes)} in ${(durationMs / 1000).toFixed(1)} s`
+    out.line(`${isSound ? out.styled('sound', 'green') : out.styled('damaged', 'red')}: ${checked}`)
+    if (lost.length > 0) out.line(`given up by name before: ${rangesText(lost)}`)
+    if (unproven > 0) {
+      const since = lastSequence - unproven + 1
+      out.line(
+        `from record ${since} on nothing proves that they were acknowledged; the next opening for writing keeps them`,
+      )
+    }
+    if (!isSound) out.line(`next: seglog salvage ${quoted(operands[0]!)} <new directory>`)
+    return isSound ? EXIT.sound : EXIT.damaged
+  },
+}
