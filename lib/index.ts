@@ -15,6 +15,7 @@ export type { ArchiveOptions, ArchiveReport, ArchivedSegment, RestoreOptions } f
 export type { ArchivedSegments } from './archive-reader.ts'
 export type { Keep, RetentionPlan } from './archive-retention.ts'
 export type { Entry } from './read/entry.ts'
+export type { FollowOptions } from './read/follow.ts'
 export type { ReadOptions } from './read/range.ts'
 export type { Records } from './read/reader.ts'
 export type { KeyFunction, KeyOption, KeyOptions } from './keys/definitions.ts'

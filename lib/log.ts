@@ -3,7 +3,7 @@ import type { RecoveryReport } from '../recovery/report.ts'
 import type { CopyReport } from '../recovery/backup.ts'
 import type { VerifyReport } from '../recovery/verify.ts'
 import type { Environment, Timer } from '../segments/env/environment.ts'
-import { SeglogError } from '../segments/errors.ts'
+import { SeglogError, failedError } from '../segments/errors.ts'
 import type { Anchor, RunIdentity, RunStatus } from '../segments/format/manifest.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
 import type { SidecarStore } from '../segments/sidecar-store.ts'
@@ -23,6 +23,8 @@ import { KeyLookup, type LookupOptions, type LookupSource } from './keys/lookup.
 import type { ResolvedOptions } from './options.ts'
 import { type VerifyOptions, type WatchOptions, copyLog, verifyLog } from './operations.ts'
 import type { Entry } from './read/entry.ts'
+import type { FollowOptions } from './read/follow.ts'
+import { Followers } from './read/followers.ts'
 import type { ReadOptions } from './read/range.ts'
 import type { Records } from './read/reader.ts'
 import type { Remake } from './read/known-segment.ts'
@@ -81,6 +83,7 @@ export class Log<T> {
   private readonly writing: Writing<T>
   private readonly reading: Reading<T>
   private readonly keyBuilder: KeyBuilder<T>
+  private readonly followers: Followers
   private readonly keyLookup: KeyLookup<T>
   private readonly history: History<T>
   private readonly archiver: Archiver
@@ -116,6 +119,8 @@ export class Log<T> {
       mustBeOpen: () => this.mustBeOpen(),
       mustBeWritable: () => this.mustBeWritable(),
     })
+    this.followers = new Followers(durable)
+    writer.onChange = () => this.tellFollowers()
     this.startSyncTimer()
   }
 
@@ -234,6 +239,15 @@ export class Log<T> {
   read(options: ReadOptions = {}): Records<T> {
     this.mustBeOpen()
     return this.reading.read(options)
+  }
+
+  /**
+   * Records from `from` on, then each one as it becomes durable; ends when the log is closed and all that was durable has
+   * been given. It reads only as far as it is asked for. Rejects as `read` does, and with FAILED when the writer failed.
+   */
+  follow(options: FollowOptions = {}): AsyncIterable<Entry<T>> {
+    this.mustBeOpen()
+    return this.reading.follow(this.followers, options)
   }
 
   /** Reads all of the log and tells everything that is not as it should be; see `verifyLog`. */
@@ -391,6 +405,7 @@ export class Log<T> {
       await this.archiver.settle()
       await this.writer.close()
     } finally {
+      this.followers.end()
       await this.reading.close().finally(() => this.release())
     }
   }
@@ -405,6 +420,12 @@ export class Log<T> {
         throw error
       },
     }
+  }
+
+  private tellFollowers(): void {
+    const { failure } = this.writer.committer
+    if (failure === undefined) this.followers.tell()
+    else this.followers.end(failedError(failure))
   }
 
   private mustBeOpen(): void {

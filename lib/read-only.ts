@@ -6,7 +6,9 @@ import type { KeyValue } from './keys/key-value.ts'
 import { KeyLookup, type LookupOptions, type LookupSource } from './keys/lookup.ts'
 import type { ReadOnlyReport } from './look.ts'
 import type { ResolvedReadOnlyOptions } from './options.ts'
+import { DiskWatch } from './read/disk-watch.ts'
 import type { Entry } from './read/entry.ts'
+import type { FollowOptions } from './read/follow.ts'
 import type { ReadOptions } from './read/range.ts'
 import type { Records } from './read/reader.ts'
 import { type ReadLimits, Reading } from './read/reading.ts'
@@ -35,6 +37,7 @@ export class ReadOnlyLog<T> {
   private readonly view: DiskView
   private readonly reading: Reading<T>
   private readonly keyLookup: KeyLookup<T>
+  private readonly watch: DiskWatch
   private closing: Promise<void> | undefined
 
   constructor(parts: ReadOnlyParts<T>) {
@@ -44,6 +47,7 @@ export class ReadOnlyLog<T> {
     this.view = parts.view
     this.reading = new Reading(parts.env, parts.view, parts.options.codec, parts.options)
     this.keyLookup = new KeyLookup(parts.env, this.lookupSource(), parts.keys)
+    this.watch = new DiskWatch(parts.env, parts.directory, parts.view)
   }
 
   /** Until `close` is called. */
@@ -102,9 +106,18 @@ export class ReadOnlyLog<T> {
     return this.keyLookup.all(kind, key, options)
   }
 
+  /**
+   * Records from `from` on, then each one once it is durable, whatever process writes it; a writer that ends or dies is
+   * waited out. Waiting alone does not keep a process alive. Ends when this log is closed. Rejects as `read` does.
+   */
+  follow(options: FollowOptions = {}): AsyncIterable<Entry<T>> {
+    this.mustBeOpen()
+    return this.reading.follow(this.watch.followers, options)
+  }
+
   /** Closes the files that are open. Walks that are under way come to their end. Repeated calls share one result. */
   close(): Promise<void> {
-    this.closing ??= this.reading.close()
+    this.closing ??= this.shutDown()
     return this.closing
   }
 
@@ -121,6 +134,11 @@ export class ReadOnlyLog<T> {
       lacking: () => undefined,
       again: (error, sequence) => this.now(() => runNow(this.env, doubt.about(error, sequence))),
     }
+  }
+
+  private shutDown(): Promise<void> {
+    this.watch.followers.end()
+    return this.reading.close()
   }
 
   private refresh(what: 'end' | 'lines'): void {

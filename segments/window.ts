@@ -22,7 +22,7 @@ export class Window {
   length = 0
 
   /** How much is read at once, unless more is asked for. */
-  readonly size: number
+  size: number
 
   constructor(bytes = WINDOW_BYTES) {
     this.size = bytes

@@ -129,8 +129,7 @@ export class Cursor<T> implements Walk<T> {
       this.page = { block: window.block, undecoded: 0 }
     }
     const start = this.stride === 1 ? at : Math.max(FRAMES_START, Math.floor((at + need - window.size) / UNIT) * UNIT)
-    const end = this.ref!.end
-    yield* window.load(this.handle!, Math.min(start, at), at + need - Math.min(start, at), end)
+    yield* window.load(this.handle!, Math.min(start, at), at + need - Math.min(start, at), this.ref!.end)
     if (this.page.block !== window.block) this.page = { block: window.block, undecoded: 0 }
     if (!window.holds(at, need)) this.note(damaged(this.ref!, at, sequence, 'short'))
   }
@@ -178,8 +177,9 @@ export class Cursor<T> implements Walk<T> {
   }
 
   /** Goes on with a later end: who follows a log comes back for what was appended since. */
-  extend(to: number): void {
+  extend(to: number, readBytes: number): void {
     this.range = { ...this.range, to }
+    this.window.size = readBytes
   }
 
   private *findStart(seek: TimeSeek<T>): Steps<void> {

@@ -8,6 +8,8 @@ import { BlockCache } from './block-cache.ts'
 import { Cursor } from './cursor.ts'
 import type { Entry } from './entry.ts'
 import { FilePool } from './file-pool.ts'
+import { type FollowOptions, follow } from './follow.ts'
+import type { Followers } from './followers.ts'
 import type { Remake } from './known-segment.ts'
 import { KnownSegments } from './known-segments.ts'
 import { RandomReads } from './random-reads.ts'
@@ -17,6 +19,7 @@ import { OpenSidecars } from './sidecar-pages.ts'
 import { TimeSeek } from './time-seek.ts'
 import type { SegmentRef } from './segment-ref.ts'
 import type { LogView } from './view.ts'
+import type { Walk } from './walk.ts'
 
 /** How much memory and how many files reading may take. */
 export interface ReadLimits {
@@ -60,13 +63,28 @@ export class Reading<T> {
   read(options: ReadOptions): Records<T> {
     resolveRange(options, this.view)
     const readBytes = windowBytes(this.limits.segmentBytes)
-    const { view, segments, codec } = this
-    const seek = new TimeSeek(view, this.random)
     const what = options.from === undefined || options.fromTime !== undefined ? 'lines' : 'end'
     return new CursorRecords(this.env, () => {
       this.refresh(what)
-      return view.guard(new Cursor(view, segments, codec, resolveRange(options, view), readBytes, seek))
+      return this.walk(options, readBytes)
     })
+  }
+
+  /** A walk up to what is durable as far as is known; reads so many bytes at once. */
+  walk(options: ReadOptions, readBytes: number): Walk<T> {
+    const { view, segments, codec } = this
+    const seek = new TimeSeek(view, this.random)
+    return view.guard(new Cursor(view, segments, codec, resolveRange(options, view), readBytes, seek))
+  }
+
+  /** Records in order, then those that become durable. */
+  follow(followers: Followers, options: FollowOptions): AsyncIterable<Entry<T>> {
+    const { env, view } = this
+    const start = (from: number | undefined, readBytes: number): Walk<T> => {
+      this.refresh(from === undefined ? 'lines' : 'end')
+      return this.walk(from === undefined ? {} : { from }, readBytes)
+    }
+    return follow({ env, view, followers, start }, options)
   }
 
   /** Looks at once how far the log goes by now. */

@@ -83,8 +83,8 @@ export class SharedWalk<T> implements Walk<T> {
     return this.walk.ahead()
   }
 
-  extend(to: number): void {
-    this.walk.extend(to)
+  extend(to: number, readBytes: number): void {
+    this.walk.extend(to, readBytes)
   }
 
   close(): Steps<void> {

@@ -14,8 +14,8 @@ export interface Walk<T> {
    * `close`; undefined where there is nothing to read, or perhaps nobody who wants it.
    */
   ahead(): Steps<void> | undefined
-  /** Goes on up to a later end. */
-  extend(to: number): void
+  /** Goes on up to a later end, reading so many bytes at once. */
+  extend(to: number, readBytes: number): void
   /** Closes what is open. */
   close(): Steps<void>
 }

@@ -3,7 +3,7 @@ import type { Listener } from './environment.ts'
 import { asSystemError } from './system-error.ts'
 
 /** How often a directory counts as changed once the system no longer tells. */
-const BLIND_INTERVAL_MS = 100
+const BLIND_INTERVAL_MS = 20
 
 /** What the system says when it has no watch to give; the directory itself is fine. */
 const NO_WATCH_LEFT: ReadonlySet<string> = new Set(['ENOSPC', 'EMFILE', 'ENFILE', 'ENOSYS'])
