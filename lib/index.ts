@@ -14,6 +14,7 @@ export {
 export type { ArchiveOptions, ArchiveReport, ArchivedSegment, RestoreOptions } from './archive.ts'
 export type { ArchivedSegments } from './archive-reader.ts'
 export type { Keep, RetentionPlan } from './archive-retention.ts'
+export type { ArchiveMessage, CommitMessage, FailureMessage, RecoveryMessage, RollMessage } from './observability.ts'
 export type { Entry } from './read/entry.ts'
 export type { FollowOptions } from './read/follow.ts'
 export type { ReadOptions } from './read/range.ts'

@@ -9,6 +9,8 @@ export interface CommitterHooks {
   readonly needSegment: (group: Group) => void
   /** The same on this thread: the segment is ready when this returns, or it throws. */
   readonly needSegmentNow: (group: Group) => void
+  /** A group is handed to the system, perhaps for the second time. */
+  readonly sending: (group: Group) => void
   /** A group became durable. */
   readonly advanced: (group: Group) => void
   /** A group was written, and nothing was synced. */
@@ -17,6 +19,14 @@ export interface CommitterHooks {
   readonly released: () => void
   /** The writer failed for good; called once. */
   readonly failed: (error: SeglogError) => void
+}
+
+/** Who measures what a writer does. */
+export interface WriterObserver {
+  sending(group: Group): void
+  /** `bytes`: of all groups so far. */
+  advanced(group: Group, bytes: number): void
+  failed(error: SeglogError): void
 }
 
 export interface CommitterCounts {

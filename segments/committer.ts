@@ -156,6 +156,7 @@ export class Committer {
     for (const segment of segments) segment.outstanding += 1
     this.inFlight = group
     group.sent = true
+    this.hooks.sending(group)
     runLater(this.env, writeGroup(group, lagging, 'later'), (error) => {
       if (error) this.fail(error)
       else if (this.failure === undefined) this.guarded(() => this.landed(group, covered))
@@ -212,6 +213,7 @@ export class Committer {
   private writeNow(group: Group): void {
     const lagging = segmentsOf(this.unsynced)
     group.sent = true
+    this.hooks.sending(group)
     runNow(this.env, writeGroup(group, lagging, 'now'))
     this.advance(group)
   }

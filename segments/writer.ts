@@ -1,3 +1,5 @@
+/* Over 300 lines because what a log asks and what the committer asks meet here; each is a few lines. */
+import type { WriterObserver } from './committer-hooks.ts'
 import { Committer } from './committer.ts'
 import type { Environment } from './env/environment.ts'
 import { type Ending, markClosed } from './ending.ts'
@@ -26,6 +28,8 @@ export class Writer {
   readonly committer: Committer
   /** Told after the high-watermark moved, and after the writer failed. */
   onChange: (() => void) | undefined
+  /** Told what is done; undefined when nobody measures. */
+  observer: WriterObserver | undefined
   private readonly env: Environment
   private readonly limits: WriterLimits
   private readonly manifests: ManifestStore
@@ -54,8 +58,10 @@ export class Writer {
       takeFilling: () => this.rolling.filling.takeGroup(),
       needSegment: (group) => this.rolling.needSegment(group),
       needSegmentNow: (group) => this.rolling.needSegmentNow(group),
+      sending: (group) => this.observer?.sending(group),
       advanced: (group) => {
         this.rolling.advanced(group)
+        this.observer?.advanced(group, this.committer.counts.bytes)
         this.onChange?.()
       },
       wrote: () => this.rolling.prepareNext(),
@@ -64,6 +70,7 @@ export class Writer {
       },
       failed: (error) => {
         this.tellReady(error)
+        this.observer?.failed(error)
         this.onChange?.()
       },
     })
@@ -79,8 +86,7 @@ export class Writer {
         this.rolling.prepareNext()
       },
     }
-    const { segmentBytes } = limits
-    this.rolling = new Rolling(env, directory, start, segmentBytes, context, newEncoder, () => this.committer)
+    this.rolling = new Rolling(env, directory, start, limits.segmentBytes, context, newEncoder, () => this.committer)
   }
 
   /** Sequence of the last record that was appended, durable or not. */

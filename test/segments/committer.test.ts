@@ -38,6 +38,7 @@ class Bench {
       { ordinal: 1, offset: 0, sequence: 0 },
       {
         takeFilling: () => undefined,
+        sending: () => undefined,
         needSegment: (group) => (this.waitsFor = group),
         needSegmentNow: (group) => this.ready(group.segment),
         advanced: (group) => this.told.push(`advanced ${group.lastSequence}`),

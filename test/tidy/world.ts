@@ -23,7 +23,10 @@ const HOMES: Readonly<Record<string, string>> = {
 }
 
 /** Where one pure function of such a module is taken from. */
-const PURE: Readonly<Record<string, string>> = { 'segments/format/sha256.ts': 'node:crypto' }
+const PURE: Readonly<Record<string, string>> = {
+  'segments/format/sha256.ts': 'node:crypto',
+  'lib/observability.ts': 'node:perf_hooks',
+}
 
 /** Names of the world that are at hand without an import. */
 const GLOBALS: ReadonlySet<string> = new Set([
