@@ -124,21 +124,29 @@ export class IgnoresShortWrites extends Mutant {
   }
 }
 
-/** A read that fails is taken for the end of the file. */
+/**
+ * A read that fails is taken for the end of the log: for zeros, where nothing was written yet. (One that is taken for the end
+ * of the file does no harm any more: the length of the file tells that it is not.)
+ */
 export class TakesReadErrorsForTheEnd extends Mutant {
   protected override callWrongly(call: Call): unknown {
     try {
       return this.inner.call(call)
     } catch (error) {
       if (call.do !== 'read' || !this.isOfSegment(call)) throw error
-      return 0
+      return nothingThere(call)
     }
   }
 
   protected override startWrongly(call: Call, done: Done<unknown>): void {
     this.inner.start(call, (error, result) => {
-      if (error && call.do === 'read' && this.isOfSegment(call)) done(null, 0)
+      if (error && call.do === 'read' && this.isOfSegment(call)) done(null, nothingThere(call))
       else done(error, result)
     })
   }
+}
+
+function nothingThere({ into, start, length }: Call & { readonly do: 'read' }): number {
+  into.fill(0, start, start + length)
+  return length
 }
