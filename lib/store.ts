@@ -12,7 +12,7 @@ import { type OpenLogOptions, openLogWith, openReadOnly, theWorld } from './open
 import { LIMITS } from './options.ts'
 import type { ReadOnlyLog } from './read-only.ts'
 import { type RunDraft, checkName, identityOf } from './runs/identity.ts'
-import { type LogListing, holdsLog, linkError, listLogs } from './runs/listing.ts'
+import { type LogListing, byStart, holdsLog, linkError, listLogs, settleSealed, told } from './runs/listing.ts'
 import { quarantineAsItIs } from './runs/quarantine.ts'
 import { type SweptRun, sweep } from './runs/sweep.ts'
 
@@ -67,6 +67,7 @@ export class Store<T> {
   async openStream(name: string, options: Omit<OpenLogOptions<T>, 'environment'> = {}): Promise<Log<T>> {
     const path = await this.place([checkName('name', name)])
     await this.later(mustHold(path, 'log'))
+    await this.make(this.directory)
     return this.open(path, options)
   }
 
@@ -82,13 +83,15 @@ export class Store<T> {
     identityOf(instance, run, options, null, '0')
     const above = `${this.directory}/${instance}`
     await this.later(mustHold(above, 'runs'))
-    makeReady(this.env, above)
+    await this.make(above)
     // Two who start runs of an instance at the same time would both find none running.
     const lock = await acquireLock(this.env, above)
     try {
-      const siblings = await this.list(instance)
-      for (const sibling of siblings) await this.mustBeOver(sibling)
+      const siblings: LogListing[] = []
+      for (const sibling of await this.list(instance)) siblings.push(...(await this.mustBeOver(sibling)))
+      siblings.sort(byStart)
       const parent = parentOf(siblings, `${instance}/${run}`, options.parent)
+      if (parent !== null) await this.later(settleSealed(`${above}/${parent}`))
       const identity = identityOf(instance, run, options, parent, this.startOf(siblings))
       return await this.open(path, { ...others, onCrash: 'refuse' }, identity)
     } finally {
@@ -136,6 +139,7 @@ export class Store<T> {
         await this.openRun(above, below)
       },
       isEmpty: (name) => this.isEmpty(pathOf(name)),
+      settleSealed: (name) => this.later(settleSealed(pathOf(name))),
       quarantine: (name) => quarantineAsItIs(this.env, pathOf(name)),
     })
   }
@@ -182,19 +186,37 @@ export class Store<T> {
     return path
   }
 
-  /** A run of an instance in which another is to start. */
-  private async mustBeOver({ name, status, error }: LogListing): Promise<void> {
-    if (status !== undefined && status !== 'running') return
+  /** A run of an instance in which another is to start, as it is known to be over; none where nothing was ever begun. */
+  private async mustBeOver(sibling: LogListing): Promise<LogListing[]> {
+    const { name, status, error } = sibling
     const path = `${this.directory}/${name}`
+    if (status !== undefined && status !== 'running') return [sibling]
     if (status === undefined) {
-      if (await this.isEmpty(path)) return
+      // What the disk refuses to tell is never taken for nothing.
+      if (error !== undefined && error.code !== 'CORRUPT' && error.code !== 'NOT_A_LOG') throw error
+      if (await this.isEmpty(path)) return []
       const { manifest } = await this.later(inspect(path))
       if (manifest === undefined) throw error ?? linkError(path)
       // Its manifests are lost, and its lifecycle frames say that it was sealed.
-      if (manifest.status !== 'running') return
+      if (manifest.status !== 'running') return [told(name, manifest, error)]
     }
     const log = await this.open(path, { onCrash: 'refuse' })
     await log.close()
+    return []
+  }
+
+  /**
+   * Makes a directory above logs. Its name and that of the store are made durable also where they are there: who made them
+   * may have died before that.
+   */
+  private async make(path: string): Promise<void> {
+    try {
+      makeReady(this.env, path)
+    } catch (error) {
+      throw wrapSystemError(error, `making ${path}`, { file: path })
+    }
+    const above = this.directory.slice(0, this.directory.lastIndexOf('/')) || '/'
+    await this.later(syncAll(path === this.directory ? [above] : [above, this.directory]))
   }
 
   /** Whether nothing was ever begun in this directory, or it is not there. */
@@ -228,6 +250,10 @@ export class Store<T> {
 
 function closedError(): SeglogError {
   return new SeglogError('CLOSED', 'the store is closed. Open it again.')
+}
+
+function* syncAll(paths: readonly string[]): Steps<void> {
+  for (const path of paths) yield* step({ do: 'syncDirectory', path })
 }
 
 function* mustNotLeave(base: string, names: readonly string[]): Steps<void> {

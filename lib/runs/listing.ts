@@ -84,7 +84,8 @@ function* listLog({ path, name }: Place, round = 0): Steps<LogListing> {
   return bad(name, error ?? new SeglogError('NOT_A_LOG', 'there is no manifest here', { file: path }))
 }
 
-function told(name: string, manifest: Manifest, error: SeglogError | undefined): LogListing {
+/** A listing of a log whose manifest is known. */
+export function told(name: string, manifest: Manifest, error: SeglogError | undefined): LogListing {
   const { status, run, createdAt, highWatermark } = manifest
   const startedNs = BigInt(run?.startedAt ?? createdAt)
   return { name, status, run, startedNs, highWatermark: highWatermark.sequence, error }
@@ -125,8 +126,18 @@ function* guarded(place: Place, list: () => Steps<LogListing[]>): Steps<LogListi
   }
 }
 
-function byStart(a: LogListing, b: LogListing): number {
+/** The earliest first; those of which nothing is known last. */
+export function byStart(a: LogListing, b: LogListing): number {
   if ((a.status === undefined) !== (b.status === undefined)) return a.status === undefined ? 1 : -1
   if (a.startedNs !== b.startedNs) return a.startedNs < b.startedNs ? -1 : 1
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
+}
+
+/**
+ * Makes durable that a run is sealed. Whoever sealed it may have died before the name of its last manifest was synced; then
+ * its lock is still there.
+ */
+export function* settleSealed(path: string): Steps<void> {
+  const entries = yield* step({ do: 'list', path })
+  if (entries.some(({ name }) => parseName(name).kind === 'lock')) yield* step({ do: 'syncDirectory', path })
 }

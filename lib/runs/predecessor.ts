@@ -1,7 +1,7 @@
 import type { Recovered } from '../../recovery/recover.ts'
 import type { RecoveryReport } from '../../recovery/report.ts'
 import type { Environment } from '../../segments/env/environment.ts'
-import { SeglogError } from '../../segments/errors.ts'
+import { SeglogError, hasCode } from '../../segments/errors.ts'
 import type { Manifest } from '../../segments/format/manifest.ts'
 import type { Codec } from '../codecs/codec.ts'
 import type { Entry } from '../read/entry.ts'
@@ -102,7 +102,7 @@ function readLast<T>(reading: Reading<T>, sequence: number): Entry<T> | undefine
   try {
     return reading.get(sequence)
   } catch (error) {
-    if (error instanceof SeglogError) return undefined
+    if (hasCode(error, 'CORRUPT') || hasCode(error, 'GAP')) return undefined
     throw error
   }
 }

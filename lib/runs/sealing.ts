@@ -1,4 +1,4 @@
-import { SeglogError } from '../../segments/errors.ts'
+import { hasCode } from '../../segments/errors.ts'
 import { KIND } from '../../segments/format/layout.ts'
 import { encodeLifecycle } from '../../segments/format/lifecycle.ts'
 import type { RunIdentity, RunStatus } from '../../segments/format/manifest.ts'
@@ -42,7 +42,7 @@ function timeOf<T>(sequence: number, get: (sequence: number) => Entry<T> | undef
     const last = get(sequence)
     return last === undefined ? null : String(last.timestampNs)
   } catch (error) {
-    if (error instanceof SeglogError) return null
+    if (hasCode(error, 'CORRUPT') || hasCode(error, 'GAP')) return null
     throw error
   }
 }

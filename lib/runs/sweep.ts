@@ -26,6 +26,8 @@ export interface Sweeper {
   open(name: string): Promise<void>
   /** Whether anything was ever begun there. */
   isEmpty(name: string): Promise<boolean>
+  /** Makes durable that a run is sealed. */
+  settleSealed(name: string): Promise<void>
   /** Marks a run that cannot be recovered as quarantined, and changes nothing else of it. */
   quarantine(name: string): Promise<void>
 }
@@ -39,8 +41,11 @@ export async function sweep(listings: readonly LogListing[], sweeper: Sweeper): 
 
 async function sweepOne({ name, status, error: bad }: LogListing, sweeper: Sweeper): Promise<SweptRun> {
   const told = { name, status, recovery: undefined, error: undefined }
-  if (status !== undefined && status !== 'running') return { ...told, outcome: 'sealed', error: bad }
   try {
+    if (status !== undefined && status !== 'running') {
+      await sweeper.settleSealed(name)
+      return { ...told, outcome: 'sealed', error: bad }
+    }
     if (status === undefined && (await sweeper.isEmpty(name))) return { ...told, outcome: 'empty' }
     await sweeper.open(name)
     // It was sealed, or closed and begun anew, since it was listed.
