@@ -3,7 +3,10 @@ import type { Entry } from '../read/entry.ts'
 import type { ReadOptions } from '../read/range.ts'
 import { Advised, type Command, EXIT, type Options, type Request, UsageError } from './command.ts'
 import { type OpenedLog, RAW, VALUE_NOTES, openForReading, printEntry } from './entries.ts'
+import { lookupRange, parseKey } from './keys.ts'
 import { quoted } from './text.ts'
+import { keysError } from './writing.ts'
+import type { World } from './world.ts'
 
 export const cat: Command = {
   name: 'cat',
@@ -15,6 +18,10 @@ export const cat: Command = {
     since: { value: 'time', help: 'nothing before this time: 2026-01-31T09:30:00Z, or 90s, 15m, 6h, 2d ago' },
     reverse: { help: 'from the last record to the first' },
     limit: { value: 'count', short: 'n', help: 'most records to print' },
+    key: {
+      value: 'kind=value',
+      help: 'only records with this key; 17 is a text, a number or a bigint, 0x17 also bytes',
+    },
     raw: RAW,
   },
   notes: [
@@ -24,13 +31,18 @@ export const cat: Command = {
   examples: [
     ['seglog cat ./orders --from 100 --to 120', 'these records'],
     ['seglog cat ./orders --reverse -n 5', 'the last five, the last one first'],
+    ['seglog cat ./orders --key orderId=O-17', 'all that has this key'],
     ['seglog cat ./orders --since 15m --json | jq .value', 'values of the last quarter of an hour'],
   ],
   async run(request) {
     const opened = await openForReading(request)
     const { log } = opened
     try {
-      await printAll(request, opened, log.read(rangeOf(request)))
+      const range = rangeOf(request)
+      const key = request.options.text('key')
+      if (key !== undefined && !opened.values.isKnown) throw keysError(opened.values.codec.name)
+      const entries = key === undefined ? log.read(range) : lookupRange(log, parseKey(key), range)
+      await printAll(request, opened, entries)
     } catch (error) {
       throw goingOn(request, opened, error)
     } finally {
@@ -43,15 +55,21 @@ export const cat: Command = {
 async function printAll(
   request: Request,
   { values }: OpenedLog,
-  entries: AsyncIterable<Entry<unknown>>,
+  entries: AsyncIterable<Entry<unknown>> | Iterable<Entry<unknown>>,
 ): Promise<void> {
   const { out, world } = request
   for await (const entry of entries) {
     printEntry(request, values, entry)
     if (!out.isFull) continue
     await out.flush()
+    await turn(world)
     world.signal.throwIfAborted()
   }
+}
+
+/** Lets the event loop run, which hears of Ctrl-C: a walk by key does not. */
+function turn({ env }: World): Promise<void> {
+  return new Promise((resolve) => env.defer(resolve))
 }
 
 function rangeOf({ options, world }: Request): ReadOptions {

@@ -6,7 +6,7 @@ import { type Command, EXIT, type ExitCode, type Request } from './command.ts'
 import { openForReading } from './entries.ts'
 import { printFindings, rangesText } from './findings.ts'
 import type { Cell } from './printer.ts'
-import { quoted, sizeText, timeText } from './text.ts'
+import { countText, quoted, sizeText, timeText } from './text.ts'
 
 /** Segments that people are shown; programs get all. */
 const SEGMENTS_SHOWN = 12
@@ -129,7 +129,7 @@ function describe(facts: Facts, segments: readonly SegmentFacts[]): (readonly [s
     ['records', count === 0 ? 'none' : `${count}: ${firstSequence} to ${highWatermark}`],
     ['unproven', unproven > 0 ? `${unproven} more, of which nothing proves that they were acknowledged` : undefined],
     ['lost', lost.length > 0 ? rangesText(lost) : undefined],
-    ['size', `${sizeText(bytes)} in ${segments.length} segments`],
+    ['size', `${sizeText(bytes)} in ${countText(segments.length, 'segment')}`],
     ['codec', options.codec],
     ['keys', kinds.length > 0 ? kinds.join(', ') : undefined],
     ['anchors', newest && `${anchors.length}; the newest as of ${newest.sequence}: ${newest.ref}`],

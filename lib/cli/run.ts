@@ -26,7 +26,8 @@ export async function run(words: readonly string[], world: World): Promise<ExitC
   }
   try {
     return await perform(command, others, world)
-  } catch (error) {
+  } catch (thrown) {
+    const error: unknown = (thrown as Error).name === 'AbortError' ? world.signal.reason : thrown
     // Who does not read on has seen enough.
     if (error instanceof ClosedPipe) return EXIT.sound
     const directory = others.find((word) => !word.startsWith('-')) ?? '<directory>'
@@ -125,6 +126,8 @@ function nextOf(error: unknown, name: string, directory: string): string | undef
     case 'HASH_MISMATCH':
     case 'DECODE':
       return name === 'verify' ? `seglog salvage ${log} <new directory>` : `seglog verify ${log}`
+    case 'ARCHIVED':
+      return `seglog restore ${log}${error.sequence === undefined ? '' : ` --from ${error.sequence}`}`
     case 'INVALID_ARGUMENT':
       return `seglog ${name} --help`
     case 'NOT_A_LOG':

@@ -1,6 +1,3 @@
-import type { Environment } from '../../segments/env/environment.ts'
-import type { Entry } from '../read/entry.ts'
-import type { ReadOnlyLog } from '../read-only.ts'
 import { type Command, EXIT } from './command.ts'
 import { RAW, VALUE_NOTES, openForReading, printEntry } from './entries.ts'
 import { Interrupted } from './world.ts'
@@ -32,46 +29,16 @@ export const tail: Command = {
       for await (const entry of log.read({ from, to: last })) printEntry(request, values, entry)
       await out.flush()
       if (!options.has('follow')) return EXIT.sound
-      for await (const entry of follow(world.env, log, last + 1, world.signal)) {
+      for await (const entry of log.follow({ from: last + 1, signal: world.signal })) {
         printEntry(request, values, entry)
         await out.flush()
       }
     } catch (error) {
       // Following has no other end.
-      if (!(error instanceof Interrupted && options.has('follow'))) throw error
+      if (!(options.has('follow') && world.signal.reason instanceof Interrupted)) throw error
     } finally {
       await log.close()
     }
     return EXIT.sound
   },
-}
-
-/** How long nothing is looked at where no change is told. */
-const PATIENCE_MS = 250
-
-async function* follow<T>(
-  env: Environment,
-  log: ReadOnlyLog<T>,
-  from: number,
-  signal: AbortSignal,
-): AsyncGenerator<Entry<T>, undefined> {
-  for (let next = from; ;) {
-    signal.throwIfAborted()
-    const last = log.highWatermark
-    for await (const entry of log.read({ from: next, to: last })) yield entry
-    next = Math.max(next, last + 1)
-    await pause(env, signal)
-  }
-}
-
-function pause(env: Environment, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      timer.cancel()
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = env.after(PATIENCE_MS, done)
-    signal.addEventListener('abort', done)
-  })
 }

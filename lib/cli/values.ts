@@ -11,6 +11,8 @@ const KNOWN: readonly Codec[] = [cbor(), cbor({ shapes: false }), json()]
 
 /** Shows the values of a log whose codec is known by name only. */
 export class Values {
+  /** Whether values can be decoded here, and so looked into. */
+  readonly isKnown: boolean
   /** For opening the log. */
   readonly codec: Codec
   private readonly form: 'values' | 'payloads'
@@ -20,6 +22,7 @@ export class Values {
   /** `payloads`: nothing is decoded, all is shown in hex. */
   constructor(name: string, form: 'values' | 'payloads') {
     this.known = KNOWN.find((each) => each.name === name)
+    this.isKnown = this.known !== undefined
     this.form = this.known === undefined ? 'payloads' : form
     const inner = this.known ?? { ...bytes(), name }
     this.codec = {

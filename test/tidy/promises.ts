@@ -11,7 +11,7 @@ export const FEATURES = [
   ...numbered('C', 1, 8),
   ...numbered('D', 1, 12),
   ...numbered('D', 18, 22),
-  ...['C10', 'C11', 'C13', 'C14', 'C15', 'C16', 'C17', 'C18', 'C20', 'C21', 'C22', 'E4', 'E5'],
+  ...['C10', 'C11', 'C13', 'C14', 'C15', 'C16', 'C17', 'C18', 'C20', 'C21', 'C22', 'E1', 'E2', 'E4', 'E5'],
 ]
 
 function numbered(letter: string, from: number, to: number): string[] {

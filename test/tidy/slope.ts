@@ -7,7 +7,17 @@ import { type Code, importsOf, place, roomOf } from './code.ts'
  */
 export const SLOPE: Readonly<Record<string, readonly string[]>> = {
   'lib/testing': ['lib', 'lib/keys', 'lib/read', 'lib/codecs', 'segments', 'segments/format', 'segments/env'],
-  'lib/cli': ['lib', 'lib/read', 'lib/codecs', 'recovery', 'segments', 'segments/format', 'segments/env'],
+  'lib/cli': [
+    'lib',
+    'lib/runs',
+    'lib/keys',
+    'lib/read',
+    'lib/codecs',
+    'recovery',
+    'segments',
+    'segments/format',
+    'segments/env',
+  ],
   lib: ['lib/runs', 'lib/keys', 'lib/read', 'lib/codecs', 'recovery', 'segments', 'segments/format', 'segments/env'],
   'lib/runs': ['lib/read', 'lib/codecs', 'recovery', 'segments', 'segments/format', 'segments/env'],
   'lib/keys': ['lib/read', 'segments', 'segments/format', 'segments/env'],

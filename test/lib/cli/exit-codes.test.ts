@@ -2,6 +2,7 @@ import { chmodSync, chownSync, cpSync, mkdirSync, readFileSync, readdirSync, wri
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { verifyLog } from '../../../lib/index.ts'
 import { RECORDS, Writer, flip, makeLog, seglog, temporaryDirectory } from './seglog.ts'
 
 const NOBODY = 65_534
@@ -24,26 +25,29 @@ const CODES: readonly (readonly [command: string, words: readonly string[], code
   ['lock', ['--break'], [0, 2, 0, 0, 2, 2]],
 ]
 
+/** The same for commands that open the log as its writer. */
+const WRITING: typeof CODES = [
+  ['archive', ['--before', '2000', '--dry-run'], [0, 2, 0, 2, 2, 2]],
+  ['archive', ['--before', '2000'], [0, 2, 0, 2, 2, 2]],
+  ['restore', [], [0, 2, 0, 2, 2, 2]],
+  ['rebuild', [], [0, 2, 0, 2, 2, 2]],
+]
+
 const places = {} as Record<Situation, string>
 let writer: Writer | undefined
 
 beforeAll(async () => {
   const sound = await makeLog()
-  const copy = (): string => {
-    const directory = join(temporaryDirectory(), 'log')
-    cpSync(sound, directory, { recursive: true })
-    return directory
-  }
   places.sound = sound
-  places.damaged = copy()
+  places.damaged = copyOf(sound)
   flip(join(places.damaged, 'segment-0000000002.log'), 20_000)
-  places['read-only'] = copy()
+  places['read-only'] = copyOf(sound)
   lockUp(places['read-only'])
   places.garbage = join(temporaryDirectory(), 'garbage')
   mkdirSync(places.garbage)
   writeFileSync(join(places.garbage, 'notes.txt'), 'not a log')
   places.nowhere = join(temporaryDirectory(), 'nowhere')
-  places.live = copy()
+  places.live = copyOf(sound)
   writer = await Writer.start(places.live)
 })
 
@@ -51,6 +55,12 @@ afterAll(async () => {
   await writer?.kill()
   chmodSync(places['read-only'], 0o755)
 })
+
+function copyOf(from: string): string {
+  const directory = join(temporaryDirectory(), 'log')
+  cpSync(from, directory, { recursive: true })
+  return directory
+}
 
 /** Readable for everyone and writable for nobody but root; so the commands are run by another where root runs the tests. */
 function lockUp(directory: string): void {
@@ -74,6 +84,18 @@ function newDirectory(): string {
 
 describe.each(SITUATIONS)('on a log that is %s', (situation) => {
   const at = SITUATIONS.indexOf(situation)
+  it.each(WRITING.map(([command, words, codes]) => [command, words, codes[at]!] as const))(
+    'seglog %s %j ends with %i, and leaves a log that opens',
+    async (command, words, code) => {
+      const isOwn = situation === 'sound' || situation === 'damaged'
+      const directory = isOwn ? copyOf(places[situation]) : places[situation]
+      const who = situation === 'read-only' && isRoot ? { uid: NOBODY } : {}
+      const outcome = await seglog([command, directory, ...words], who)
+      expect(outcome, outcome.stderr + outcome.stdout).toMatchObject({ code })
+      if (code === 2) expect(outcome.stderr).toMatch(/^seglog \w+: [A-Z_]+: .*\nnext: \S+/)
+      if (situation === 'sound') expect((await verifyLog(directory)).isSound).toBe(true)
+    },
+  )
   it.each(CODES.map(([command, words, codes]) => [command, words, codes[at]!] as const))(
     'seglog %s %j ends with %i',
     async (command, words, code) => {

@@ -8,7 +8,9 @@ import { afterAll } from 'vitest'
 import { openLog } from '../../../lib/index.ts'
 import { type Order, order } from './orders.ts'
 
-const MAIN = join(import.meta.dirname, '../../../lib/cli/main.ts')
+export const MAIN = join(import.meta.dirname, '../../../lib/cli/main.ts')
+/** By its place, because the command also runs in other directories. */
+export const LOADER = import.meta.resolve('tsx')
 const WRITER = join(import.meta.dirname, 'writer-child.ts')
 
 /** What a spawned command said, and what its shell was told. */
@@ -20,13 +22,14 @@ export interface Outcome {
 
 export interface SpawnHow {
   readonly uid?: number
+  readonly cwd?: string
   /** Called with all output so far and the process, whenever there is more of it. */
   readonly onOutput?: (stdout: string, child: ChildProcess) => void
 }
 
 /** Runs the command from source. */
 export async function seglog(words: readonly string[], { onOutput, ...how }: SpawnHow = {}): Promise<Outcome> {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...words], {
+  const child = spawn(process.execPath, ['--import', LOADER, MAIN, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...how,
   })
