@@ -108,7 +108,7 @@ export class ReadOnlyLog<T> {
 
   /**
    * Records from `from` on, then each one once it is durable, whatever process writes it; a writer that ends or dies is
-   * waited out. Waiting alone does not keep a process alive. Ends when this log is closed. Rejects as `read` does.
+   * waited out. While it waits it keeps the process alive. Ends when this log is closed. Rejects as `read` does.
    */
   follow(options: FollowOptions = {}): AsyncIterable<Entry<T>> {
     this.mustBeOpen()

@@ -22,6 +22,8 @@ export class DiskWatch {
   private readonly view: LogView
   private listener: Listener | undefined
   private timer: Timer | undefined
+  /** While somebody waits: a program that does nothing else must not end before the other process has written. */
+  private letGo: (() => void) | undefined
   private everyMs = LOOK_MS
   private misses = 0
   /** Something changed since the last look began. */
@@ -36,7 +38,8 @@ export class DiskWatch {
     this.followers = new Followers(() => view.highWatermark, {
       first: () => this.start(),
       none: () => this.stop(),
-      waits: () => this.look(),
+      waits: () => this.wait(),
+      rests: () => this.rest(),
     })
   }
 
@@ -55,6 +58,16 @@ export class DiskWatch {
     this.listener = undefined
     this.timer?.cancel()
     this.timer = undefined
+  }
+
+  private wait(): void {
+    this.letGo ??= this.env.stayAlive()
+    this.look()
+  }
+
+  private rest(): void {
+    this.letGo?.()
+    this.letGo = undefined
   }
 
   private lookEachTime(): void {

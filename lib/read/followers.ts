@@ -9,11 +9,12 @@ interface Waiter {
   readonly reject: (error: SeglogError) => void
 }
 
-/** Where followers come from and go to: what has to be done while there are any, and when one begins to wait. */
+/** What has to be done while there are followers, when one begins to wait, and when none waits any more. */
 export interface FollowerHooks {
   readonly first?: () => void
   readonly none?: () => void
   readonly waits?: () => void
+  readonly rests?: () => void
 }
 
 /** Those who follow a log, and wait for what is not durable yet. Nothing is kept for them: each reads for himself. */
@@ -51,6 +52,7 @@ export class Followers {
       const waiter = { sequence, resolve, reject }
       interrupt = () => {
         this.waiting.delete(waiter)
+        this.rest()
         resolve('interrupted')
       }
       this.waiting.add(waiter)
@@ -71,6 +73,7 @@ export class Followers {
       else if (failure !== undefined) waiter.reject(failure)
       else waiter.resolve('over')
     }
+    this.rest()
   }
 
   /** Nothing more becomes durable: in order, or because of a failure. */
@@ -84,5 +87,10 @@ export class Followers {
   reject(error: SeglogError): void {
     for (const waiter of this.waiting) waiter.reject(error)
     this.waiting.clear()
+    this.rest()
+  }
+
+  private rest(): void {
+    if (this.waiting.size === 0) this.hooks.rests?.()
   }
 }

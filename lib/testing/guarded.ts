@@ -74,6 +74,10 @@ export class GuardedEnvironment implements Environment {
     return this.inner.watch(directory, this.guard(changed))
   }
 
+  stayAlive(): () => void {
+    return this.inner.stayAlive()
+  }
+
   protected guard<A extends unknown[]>(callback: (...args: A) => void): (...args: A) => void {
     return (...args) => {
       try {

@@ -172,4 +172,10 @@ export interface Environment {
 
   /** Calls `changed` (perhaps too often, never too rarely while it lasts) when a name or file in the directory changes. */
   watch(directory: string, changed: () => void): Listener
+
+  /**
+   * Keeps the process (in a worker: the thread) alive until the returned function is called; calling it again does
+   * nothing. For whoever waits for another process. Does nothing in a world where nothing happens behind its back.
+   */
+  stayAlive(): () => void
 }

@@ -105,4 +105,8 @@ class MemoryEnvironment implements Environment {
   watch(directory: string, changed: () => void): Listener {
     return watchTree(this.#tree, directory, (task) => this.defer(task), changed)
   }
+
+  stayAlive(): () => void {
+    return () => undefined
+  }
 }

@@ -5,7 +5,7 @@ import { type DurableWrites, NodeFiles } from './node-files.ts'
 import { processIdentity, startTimeOf } from './node-process.ts'
 import { listen, probe } from './node-sockets.ts'
 import { watch } from './node-watch.ts'
-import { unrefTimer } from './timers.ts'
+import { refTimer, unrefTimer } from './timers.ts'
 
 /** The real world. */
 export function nodeEnvironment(options: NodeOptions = {}): Environment {
@@ -71,5 +71,9 @@ class NodeEnvironment implements Environment {
 
   watch(directory: string, changed: () => void): Listener {
     return watch(directory, changed)
+  }
+
+  stayAlive(): () => void {
+    return refTimer()
   }
 }

@@ -55,6 +55,8 @@ const DRIVE_MS_MAX = 3_600_000
  */
 export class SimulatedEnvironment implements Environment {
   readonly identity: ProcessIdentity
+  readonly absolute = (path: string): string => path
+  readonly stayAlive = () => (): void => undefined
   /** Looks at and changes files past all calls, faults and counters. */
   readonly files: SimulatedFiles
   /** Counts and notes calls, makes them fail, and makes the process die in one. */
@@ -127,10 +129,6 @@ export class SimulatedEnvironment implements Environment {
 
   defer(task: () => void): void {
     this.#inFlight.defer(task)
-  }
-
-  absolute(path: string): string {
-    return path
   }
 
   randomBytes(count: number): Uint8Array {

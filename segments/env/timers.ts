@@ -13,3 +13,9 @@ export function unrefTimer(delayMs: number, task: () => void): Timer {
   arm(delayMs)
   return { cancel: () => clearTimeout(timer) }
 }
+
+/** A timer that does nothing but keep the process alive, until the returned function is called. */
+export function refTimer(): () => void {
+  const timer = setInterval(() => undefined, DELAY_MS_MAX)
+  return () => clearInterval(timer)
+}

@@ -94,6 +94,7 @@ export class Guarded implements Environment {
   listen: Environment['listen'] = (path, done) => this.world.listen(path, done)
   probe: Environment['probe'] = (path, done) => this.world.probe(path, done)
   watch: Environment['watch'] = (directory, changed) => this.world.watch(directory, changed)
+  stayAlive: Environment['stayAlive'] = () => this.world.stayAlive()
 }
 
 export type OnDamage = 'refuse' | 'accept-loss'

@@ -173,4 +173,8 @@ export class Process implements Environment {
   watch(): Listener {
     throw new Error('not here')
   }
+
+  stayAlive(): () => void {
+    throw new Error('not here')
+  }
 }

@@ -181,6 +181,9 @@ export class Watched implements Environment {
   watch(directory: string, changed: () => void): Listener {
     return this.inner.watch(directory, changed)
   }
+  stayAlive(): () => void {
+    return this.inner.stayAlive()
+  }
 }
 
 function bytesOf(call: Extract<Call, { do: 'write' }>): Uint8Array {
