@@ -8,6 +8,7 @@ import { ClosedPipe, Interrupted, type Sink } from './world.ts'
  * signals and the exit code belong to programs. The library has none of them, so its environment does not offer them.
  */
 
+const COLUMNS = 80
 const ending = new AbortController()
 
 /** A terminal, a file or a pipe. */
@@ -22,7 +23,8 @@ function sinkOf(stream: NodeJS.WriteStream, gone: () => void): Sink {
   }
   return {
     isTerminal: stream.isTTY === true,
-    columns: stream.columns ?? 80,
+    // A terminal that does not know its width says 0.
+    columns: stream.columns || COLUMNS,
     write: (text) =>
       new Promise((resolve, reject) => {
         if (isGone) resolve()

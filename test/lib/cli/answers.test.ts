@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 
 import { bytes, cbor, json, openLog } from '../../../lib/index.ts'
 import { run } from '../../../lib/cli/run.ts'
-import type { Sink, World } from '../../../lib/cli/world.ts'
+import { ClosedPipe, Interrupted, type Sink, type World } from '../../../lib/cli/world.ts'
+import type { Environment } from '../../../segments/env/environment.ts'
 import { nodeEnvironment } from '../../../segments/env/node.ts'
 import { RECORDS, Writer, flip, makeLog, seglog, temporaryDirectory } from './seglog.ts'
 
@@ -16,7 +17,7 @@ beforeAll(async () => {
 /** Runs in this process, so that a terminal can be had. */
 async function runHere(
   words: readonly string[],
-  terminal: Partial<Pick<World, 'colours'>> & { readonly isTerminal: boolean },
+  terminal: Partial<Pick<World, 'colours' | 'env' | 'signal'>> & { readonly isTerminal: boolean },
 ) {
   const texts = { stdout: '', stderr: '' }
   const sink = (name: keyof typeof texts): Sink => ({
@@ -28,14 +29,27 @@ async function runHere(
     },
   })
   const world: World = {
-    env: nodeEnvironment(),
+    env: terminal.env ?? nodeEnvironment(),
     stdout: sink('stdout'),
     stderr: sink('stderr'),
     colours: terminal.colours ?? 'off',
-    signal: new AbortController().signal,
+    signal: terminal.signal ?? new AbortController().signal,
   }
   const code = await run(words, world)
   return { code, ...texts }
+}
+
+/** This machine as one that knows nothing of who ran here. */
+function onAnotherHost(): Environment {
+  const here = nodeEnvironment()
+  const identity = { ...here.identity, host: 'elsewhere', bootId: 'another' }
+  return new Proxy(here, {
+    get: (target, name: keyof Environment) => {
+      if (name === 'identity') return identity
+      const member: unknown = Reflect.get(target, name)
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member
+    },
+  })
 }
 
 function linesOf(text: string): Record<string, unknown>[] {
@@ -170,5 +184,33 @@ describe('a lock', () => {
     expect(dead).toMatchObject({ code: 0, stderr: '' })
     expect(dead.stdout).toMatch(/^dead: .*\n(.*\n)*the lock is removed\n$/)
     expect((await seglog(['lock', directory])).stdout).toBe('free: no lock file is there\n')
+  })
+
+  it('of which nothing can be proven is broken only by who says in words that its holder is dead', async () => {
+    const directory = join(temporaryDirectory(), 'log')
+    const writer = await Writer.start(directory)
+    await writer.kill()
+    const env = onAnotherHost()
+    const words = ['lock', directory, '--break']
+    const refused = await runHere(words, { isTerminal: false, env })
+    expect(refused.code).toBe(2)
+    const [, sentence] = / --break --confirm '(pid \d+ on host \S+ is dead)'\n$/.exec(refused.stderr)!
+    expect(sentence).toContain(`pid ${writer.pid} `)
+    const wrong = await runHere([...words, '--confirm', 'it is dead'], { isTerminal: false, env })
+    expect(wrong.code).toBe(2)
+    expect((await runHere(['lock', directory], { isTerminal: false, env })).stdout).toMatch(/^unknown: /)
+    const broken = await runHere([...words, '--confirm', sentence!], { isTerminal: false, env })
+    expect(broken).toMatchObject({ code: 0, stderr: '' })
+    expect((await runHere(['lock', directory], { isTerminal: false })).stdout).toMatch(/^free: /)
+  })
+})
+
+describe('an end from outside', () => {
+  it.each([
+    ['Ctrl-C', new Interrupted('ended by SIGINT'), 2, 'seglog verify: ended by SIGINT\n'],
+    ['a closed pipe', new ClosedPipe('nobody reads on'), 0, ''],
+  ])('by %s stops work on a whole log', async (_name, reason, code, stderr) => {
+    const outcome = await runHere(['verify', sound], { isTerminal: false, signal: AbortSignal.abort(reason) })
+    expect(outcome).toEqual({ code, stdout: '', stderr })
   })
 })
