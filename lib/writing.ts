@@ -51,8 +51,8 @@ export class Writing<T> {
     const { keys, writer } = this
     if (keys === undefined) return writer.append(value, this.resolve(options))
     writer.mayAppend()
-    keys.takeOne(value)
-    const sequence = writer.append(value, this.resolve(options))
+    const keyBlocks = keys.takeOne(value)
+    const sequence = writer.append(value, withBlocks(this.resolve(options), keyBlocks))
     keys.enter(writer.active, sequence)
     return sequence
   }
@@ -62,8 +62,8 @@ export class Writing<T> {
     const { keys, writer } = this
     if (keys === undefined || values.length === 0) return writer.appendBatch(values, this.resolve(options))
     writer.mayAppend()
-    keys.takeAll(values)
-    const last = writer.appendBatch(values, this.resolve(options))
+    const keyBlocks = keys.take(values)
+    const last = writer.appendBatch(values, withBlocks(this.resolve(options), keyBlocks))
     keys.enter(writer.active, last - values.length + 1)
     return last
   }
@@ -117,4 +117,8 @@ export class Writing<T> {
     }
     return { durability: durabilityOf(options.durability) ?? this.durability, timestampNs }
   }
+}
+
+function withBlocks(options: AppendOptions, keyBlocks: readonly Uint8Array[] | undefined): AppendOptions {
+  return keyBlocks === undefined ? options : { ...options, keyBlocks }
 }

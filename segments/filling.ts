@@ -16,6 +16,7 @@ import {
 import { encodeHeader } from './format/header.ts'
 import { type BufferPool, Group } from './group.ts'
 import type { Segment } from './segment.ts'
+import { keysBytes } from './space.ts'
 import { type TimeMark, Timeline } from './timeline.ts'
 
 /** What of a codec the writer needs; the codec's own file says more. */
@@ -56,9 +57,6 @@ export interface FillingMark {
   readonly definitions: readonly Uint8Array[]
   readonly definitionsFramed: number
 }
-
-/** Bytes that the first frame needs beside its own: the header, and its timestamp, which is always whole. */
-export const FIRST_FRAME_EXTRA = FRAMES_START + WIDE_BYTES
 
 /**
  * Turns payloads into frames of one segment, in memory: gives each its sequence, timestamp, offset and claim, and
@@ -118,10 +116,16 @@ export class Filling {
   /**
    * Frames a record, unless it does not fit: then nothing has changed. `flags` is `batchEnd` or nothing.
    */
-  place(payload: Uint8Array, flags: number, given: bigint | undefined, grouping: Grouping): boolean {
+  place(
+    payload: Uint8Array,
+    flags: number,
+    given: bigint | undefined,
+    grouping: Grouping,
+    keys: Uint8Array | undefined,
+  ): boolean {
     const timeDelta = this.time.nextDelta(given)
     const wide = timeDelta >= TIME_DELTA_LIMIT ? WIDE_BYTES : 0
-    let need = frameBytes(payload.length, wide) + (this.segment.end === FRAMES_START ? WIDE_BYTES : 0)
+    let need = frameBytes(payload.length, wide + keysBytes(keys)) + (this.segment.end === FRAMES_START ? WIDE_BYTES : 0)
     for (const definition of this.definitions) need += frameBytes(definition.length, wide)
     if (this.segment.end + need > this.segment.plan.segmentBytes) return false
 
@@ -133,7 +137,9 @@ export class Filling {
     }
     const plain = this.encoder.plain ? TAG.plain : 0
     this.segment.offsets.push(this.segment.end / UNIT)
+    this.draft.keys = keys
     this.frame(group, KIND.record, flags | plain, timeDelta, given, payload)
+    this.draft.keys = undefined
     this.segment.lastSequence += 1
     group.lastSequence = this.segment.lastSequence
     return true
@@ -283,11 +289,6 @@ function headerOf(segment: Segment, identity: LogIdentity): Buffer {
 /** Makes the header of a group that was not sent yet agree with a file that came out smaller than planned. */
 export function rewriteHeader(group: Group, identity: LogIdentity): void {
   if (group.start === 0) group.buffer.set(headerOf(group.segment, identity), 0)
-}
-
-/** The least a segment must be able to hold for one payload. */
-export function segmentBytesFor(payloadBytes: number): number {
-  return FIRST_FRAME_EXTRA + frameBytes(payloadBytes, WIDE_BYTES)
 }
 
 function reasonOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import { SeglogError } from './errors.ts'
-import { type Filling, type Grouping, segmentBytesFor } from './filling.ts'
+import { type Filling, type Grouping } from './filling.ts'
+import { segmentBytesFor } from './space.ts'
 import { TAG } from './format/layout.ts'
 
 /**
@@ -12,6 +13,8 @@ export interface AppendOptions {
   readonly durability: Durability
   /** Nanoseconds since 1970; now when undefined. */
   readonly timestampNs: bigint | undefined
+  /** Key blocks of the values, in their order; undefined in a log without keys that functions make. */
+  readonly keyBlocks?: readonly Uint8Array[] | undefined
 }
 
 /** Puts values into fillings: encodes, checks the limit of a record, places. */
@@ -52,9 +55,10 @@ export class Placer {
     let fitted = true
     for (let index = 0; index < values.length; index++) {
       const payload = this.encode(filling, values[index])
-      bytes += segmentBytesFor(payload.length)
+      const keys = options.keyBlocks?.[index]
+      bytes += segmentBytesFor(payload.length, keys)
       const flags = index === values.length - 1 ? TAG.batchEnd : 0
-      fitted &&= filling.place(payload, flags, options.timestampNs, grouping)
+      fitted &&= filling.place(payload, flags, options.timestampNs, grouping, keys)
     }
     return fitted ? 0 : bytes
   }

@@ -4,7 +4,8 @@ import { Committer } from './committer.ts'
 import type { Environment } from './env/environment.ts'
 import { type Ending, markClosed } from './ending.ts'
 import { SeglogError, assert, failedError, wrapSystemError } from './errors.ts'
-import { type Filling, type FillingContext, segmentBytesFor } from './filling.ts'
+import { type Filling, type FillingContext } from './filling.ts'
+import { segmentBytesFor } from './space.ts'
 import { SEQUENCE_MAX, TAG } from './format/layout.ts'
 import { BufferPool, Deferred, GROUP_BYTES, type Group } from './group.ts'
 import type { ManifestStore } from './manifest-store.ts'
@@ -117,8 +118,9 @@ export class Writer {
     this.mayAppend()
     const { filling } = this.rolling
     const payload = this.placer.encode(filling, value)
-    if (!filling.place(payload, TAG.batchEnd, options.timestampNs, 'any group')) {
-      this.placeInNext([value], segmentBytesFor(payload.length), options)
+    const keys = options.keyBlocks?.[0]
+    if (!filling.place(payload, TAG.batchEnd, options.timestampNs, 'any group', keys)) {
+      this.placeInNext([value], segmentBytesFor(payload.length, keys), options)
     }
     return this.appended(options.durability)
   }
@@ -148,7 +150,7 @@ export class Writer {
   control(kind: number, payload: Uint8Array): Promise<void> {
     this.mayAppend()
     if (!this.rolling.filling.placeControl(kind, payload)) {
-      const next = this.rolling.startNext(segmentBytesFor(payload.length))
+      const next = this.rolling.startNext(segmentBytesFor(payload.length, undefined))
       const isPlaced = next.placeControl(kind, payload)
       assert(isPlaced, 'a segment is made as long as what it is made for')
       this.rolling.roll(next)

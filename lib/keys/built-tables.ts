@@ -3,8 +3,8 @@ import type { Entry } from '../read/entry.ts'
 import type { Reading } from '../read/reading.ts'
 import type { SegmentRef } from '../read/segment-ref.ts'
 import type { KeyDefinition } from './definitions.ts'
-import { eachKey } from './extract.ts'
-import { hashOf } from './key-value.ts'
+import { eachKeyOf } from './extract.ts'
+import { keyHash } from './key-value.ts'
 
 /** Segments whose tables are kept; those of a full segment may take some 20 bytes for each key. */
 const KEPT_MAX = 4
@@ -17,9 +17,8 @@ export function addKeys<T>(
   firstSequence: number,
 ): void {
   const index = entry.sequence - firstSequence
-  const { value } = entry
   for (const [kind, definition] of definitions.entries()) {
-    eachKey(definition, value, (key) => tables[kind]!.add(hashOf(key), index))
+    eachKeyOf(definition, entry, (key) => tables[kind]!.add(keyHash(key), index))
   }
 }
 

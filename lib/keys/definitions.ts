@@ -1,4 +1,5 @@
 import { SeglogError, invalid } from '../../segments/errors.ts'
+import { markOf } from '../../segments/format/key-block.ts'
 import { FINGERPRINT_BYTES } from '../../segments/format/layout.ts'
 import { sha256 } from '../../segments/format/sha256.ts'
 import type { ManifestStore } from '../../segments/manifest-store.ts'
@@ -27,6 +28,8 @@ export interface NamedDefinition {
   readonly stored: StoredDefinition
   /** 32 hex digits that name the definition in sidecars and frames: the same for the same kind and path or version. */
   readonly fingerprint: string
+  /** Of a function: what its keys are told by in key blocks. */
+  readonly mark: number | undefined
 }
 
 export interface KeyDefinition<T> extends NamedDefinition {
@@ -69,7 +72,8 @@ function byPath<T>(kind: string, path: readonly string[]): KeyDefinition<T> {
 }
 
 function stored(kind: string, definition: StoredDefinition): NamedDefinition {
-  return { kind, stored: definition, fingerprint: fingerprintOf(kind, definition) }
+  const fingerprint = fingerprintOf(kind, definition)
+  return { kind, stored: definition, fingerprint, mark: 'version' in definition ? markOf(fingerprint) : undefined }
 }
 
 /** Half of the SHA-256 of kind and definition as JSON: tables of another definition are then not used. */

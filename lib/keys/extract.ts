@@ -1,9 +1,25 @@
 import { SeglogError } from '../../segments/errors.ts'
+import { keysInBlock } from '../../segments/format/key-block.ts'
+import { type Entry, StoredEntry } from '../read/entry.ts'
 import type { KeyDefinition, NamedDefinition } from './definitions.ts'
-import { type KeyValue, isKey } from './key-value.ts'
+import { type KeyValue, canonicalKey, isKey } from './key-value.ts'
 
 /** Told each key of a value. */
 export type KeySink = (key: KeyValue) => void
+
+/** Told the canonical bytes of each key of a record. */
+export type CanonicalSink = (canonical: Uint8Array) => void
+
+/**
+ * Gives the keys that a record has by one definition. Those that a function made when it was appended count as they were
+ * then; a record from before the definition is given to the function now.
+ */
+export function eachKeyOf<T>(definition: KeyDefinition<T>, entry: Entry<T>, sink: CanonicalSink): void {
+  const block = entry instanceof StoredEntry ? entry.keyBlock : undefined
+  const stored = block && definition.mark !== undefined ? keysInBlock(block, definition.mark) : undefined
+  if (stored !== undefined) for (const key of stored) sink(key)
+  else eachKey(definition, entry.value, (key) => sink(canonicalKey(key)))
+}
 
 /** Gives the keys that one definition finds in a value. */
 export function eachKey<T>(definition: KeyDefinition<T>, value: T, sink: KeySink): void {
@@ -41,7 +57,7 @@ function walk(value: unknown, path: readonly string[], depth: number, sink: KeyS
   if (Object.hasOwn(value, name)) walk((value as Record<string, unknown>)[name], path, depth + 1, sink)
 }
 
-export function missingFunction(definition: NamedDefinition): SeglogError {
+function missingFunction(definition: NamedDefinition): SeglogError {
   const message = `keys of kind ${definition.kind} are made by a function. Open the log with keys: { ${definition.kind}: { version, of } }.`
   return new SeglogError('INVALID_ARGUMENT', message, { expected: definition.stored })
 }

@@ -7,7 +7,7 @@ import type { Reading } from '../read/reading.ts'
 import type { SegmentRef } from '../read/segment-ref.ts'
 import { BuiltTables } from './built-tables.ts'
 import type { KeyDefinition } from './definitions.ts'
-import { eachKey, missingFunction } from './extract.ts'
+import { eachKeyOf } from './extract.ts'
 import { type KeyValue, canonicalKey, isKey, keyHash } from './key-value.ts'
 import { searchTable } from './search.ts'
 
@@ -73,7 +73,6 @@ export class KeyLookup<T> {
         kind,
       )
     }
-    if ('version' in definition.stored && definition.of === undefined) throw missingFunction(definition)
     if (this.source.keys()[kind]?.upTo !== undefined) throw notReady(kind)
     return definition
   }
@@ -98,7 +97,7 @@ export class KeyLookup<T> {
         const found = ref.firstSequence + index
         if (found < first || found > last) continue
         const entry = this.source.get(found)
-        if (entry !== undefined && hasKey(wanted, entry.value)) yield entry
+        if (entry !== undefined && hasKey(wanted, entry)) yield entry
       }
       sequence = direction === 'forward' ? ref.lastSequence + 1 : ref.firstSequence - 1
     }
@@ -137,10 +136,10 @@ export class KeyLookup<T> {
   }
 }
 
-function hasKey<T>(wanted: Wanted<T>, value: T): boolean {
+function hasKey<T>(wanted: Wanted<T>, entry: Entry<T>): boolean {
   let isThere = false
-  eachKey(wanted.definition, value, (key) => {
-    isThere ||= canonicalKey(key).equals(wanted.bytes)
+  eachKeyOf(wanted.definition, entry, (key) => {
+    isThere ||= wanted.bytes.equals(key)
   })
   return isThere
 }

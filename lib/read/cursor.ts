@@ -5,7 +5,7 @@ import { FrameDecoder, wholeSequence } from '../../segments/format/frame.ts'
 import { FRAME, FRAMES_START, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
 import { Window } from '../../segments/window.ts'
 import type { Codec } from '../codecs/codec.ts'
-import { type EntrySource, type Page, StoredEntry } from './entry.ts'
+import { type EntrySource, type Page, StoredEntry, keyBlockOf } from './entry.ts'
 import type { KnownSegment } from './known-segment.ts'
 import type { KnownSegments } from './known-segments.ts'
 import { damaged, misplaced, missingFile } from './read-errors.ts'
@@ -260,9 +260,9 @@ export class Cursor<T> implements Walk<T> {
   }
 
   private take(): StoredEntry<T> {
-    const { decoder } = this
-    if ((decoder.tag & TAG.compressed) !== 0)
-      throw damaged(this.ref!, this.at - decoder.length, this.sequence, 'unknown')
+    const { decoder, ref } = this
+    const { tag } = decoder
+    if ((tag & TAG.compressed) !== 0) throw damaged(this.ref!, this.at - decoder.length, this.sequence, 'unknown')
     this.count += 1
     this.bytes += decoder.length
     const sequence = this.sequence
@@ -275,9 +275,9 @@ export class Cursor<T> implements Walk<T> {
       decoder.payloadEnd,
       decoder.timeDelta,
       decoder.timestamp,
-      (decoder.tag & TAG.plain) !== 0,
+      (tag & TAG.plain) !== 0,
     )
-    const { ref } = this
+    if ((tag & TAG.keys) !== 0) entry.keyBlock = keyBlockOf(decoder)
     if (this.stride === -1 && ref !== undefined && this.sequence >= ref.firstSequence) this.stepBack(ref)
     return entry
   }

@@ -1,5 +1,5 @@
 import { SeglogError } from '../../segments/errors.ts'
-import { Block } from '../../segments/format/frame.ts'
+import { Block, type FrameDecoder } from '../../segments/format/frame.ts'
 import { UNIT } from '../../segments/format/layout.ts'
 import type { Decoder } from '../codecs/codec.ts'
 
@@ -21,6 +21,11 @@ export interface Page {
   undecoded: number
 }
 
+/** A copy of the key block of the frame that was just read. */
+export function keyBlockOf({ source, keysStart, keysEnd }: FrameDecoder): Buffer {
+  return Buffer.from(source.subarray(keysStart, keysEnd))
+}
+
 /** Where an entry's segment lies, and how its values are decoded. */
 export interface EntrySource<T> {
   readonly path: string
@@ -30,6 +35,8 @@ export interface EntrySource<T> {
 
 export class StoredEntry<T> implements Entry<T> {
   readonly sequence: number
+  /** Where functions make keys: the key block that the record was appended with. */
+  keyBlock: Buffer | undefined = undefined
   private readonly source: EntrySource<T>
   private readonly delta: number
   private readonly whole: bigint | undefined

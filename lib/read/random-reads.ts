@@ -4,7 +4,7 @@ import { readWhatIsThere } from '../../segments/files.ts'
 import { Block, FrameDecoder, type FrameFinding, wholeSequence } from '../../segments/format/frame.ts'
 import { FRAME, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
 import { BLOCK_BYTES, type BlockCache, type Piece } from './block-cache.ts'
-import { EntryRoom, type Page, StoredEntry } from './entry.ts'
+import { EntryRoom, type Page, StoredEntry, keyBlockOf } from './entry.ts'
 import type { FilePool } from './file-pool.ts'
 import type { KnownSegment } from './known-segment.ts'
 import type { KnownSegments } from './known-segments.ts'
@@ -140,7 +140,7 @@ export class RandomReads<T> {
     const { decoder, room } = this
     const { payloadStart, payloadEnd } = decoder
     const shift = own === undefined ? room.copy(block, payloadStart, payloadEnd) - payloadStart : 0
-    return new StoredEntry<T>(
+    const entry = new StoredEntry<T>(
       sequence,
       segment,
       own ?? room.page,
@@ -150,5 +150,7 @@ export class RandomReads<T> {
       decoder.timestamp,
       (decoder.tag & TAG.plain) !== 0,
     )
+    if ((decoder.tag & TAG.keys) !== 0) entry.keyBlock = keyBlockOf(decoder)
+    return entry
   }
 }

@@ -1,6 +1,6 @@
 import type { Call } from '../../segments/env/environment.ts'
 import { hasCode } from '../../segments/errors.ts'
-import { FIRST_FRAME_EXTRA } from '../../segments/filling.ts'
+import { FIRST_FRAME_EXTRA } from '../../segments/space.ts'
 import { FRAMES_START } from '../../segments/format/layout.ts'
 import { FRAME, WIDE_BYTES } from '../../segments/format/layout.ts'
 import type { CallFilter, Command } from './commands.ts'

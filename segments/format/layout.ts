@@ -103,6 +103,11 @@ export const WIDE_BYTES = 8
 export const ORIGINAL_LENGTH_BYTES = 4
 /** Bytes of the length of the key block, which stand before it in a frame with the flag `keys`. */
 export const KEYS_LENGTH_BYTES = 4
+/** In a key block: sizes of a definition's mark, and of the length of a key. */
+export const KEY_MARK_BYTES = 4
+export const KEY_LENGTH_BYTES = 4
+/** Longest key block: 16 of the longest keys, and what stands before each. */
+export const KEY_BLOCK_BYTES_MAX = 1024 * 1024 + 1024
 
 /** The 16 bits of a frame's tag: kind, padding, flags. Bits that are not named are zero. */
 export const TAG = Object.freeze({

@@ -69,7 +69,7 @@ const place = (
   text: string,
   flags: number = TAG.batchEnd,
   grouping: 'any group' | 'same group' = 'any group',
-) => made.filling.place(made.filling.encode(Buffer.from(text)), flags, undefined, grouping)
+) => made.filling.place(made.filling.encode(Buffer.from(text)), flags, undefined, grouping, undefined)
 
 describe('groups of a segment', () => {
   test('the header goes out with the first group, which claims nothing but the header', () => {

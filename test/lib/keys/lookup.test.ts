@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { KeyOptions } from '../../../lib/keys/definitions.ts'
 import type { KeyValue } from '../../../lib/keys/key-value.ts'
 import type { Log } from '../../../lib/log.ts'
-import { openLogWith } from '../../../lib/open.ts'
+import { openLogWith, openReadOnly } from '../../../lib/open.ts'
 import { cbor } from '../../../lib/codecs/cbor.ts'
 import { memoryEnvironment } from '../../../segments/env/memory.ts'
 import { codeLater, codeOf, everywhere, open } from '../../conformance/worlds.ts'
@@ -103,6 +103,46 @@ describe('definitions of keys', () => {
     expect(await codeLater(at('/function'))).toBe('INVALID_ARGUMENT')
     await (await at('/function', { note: null })).close()
     await (await at('/function')).close()
+  })
+
+  test('B14 what a function gave stands with the record: it is found without the function, and as it was then', async () => {
+    let suffix = 'then'
+    const of = ({ id }: Order): KeyValue[] => (typeof id === 'string' ? [`${id} ${suffix}`, 'all'] : [])
+    const keys = { own: { version: '1', of }, id: 'id' }
+    const log = await at('/stored', keys)
+    for (let n = 0; n < 60; n++) await log.commit(n % 2 === 0 ? { id: `O-${n}`, note: 'x'.repeat(90) } : { id: n })
+    await log.commitBatch([{ id: 'A' }, { id: 7 }, { id: 'B' }])
+    suffix = 'now'
+    const all = [...Array.from({ length: 30 }, (_, n) => n * 2 + 1), 61, 63]
+    const check = (reader: Pick<Log<Order>, 'lookup' | 'lookupAll'>): void => {
+      expect(reader.lookup('own', 'O-10 then')?.sequence).toBe(11)
+      expect(reader.lookup('own', 'O-10 now')).toBeUndefined()
+      expect(Array.from(reader.lookupAll('own', 'all'), ({ sequence }) => sequence)).toEqual(all)
+      expect(reader.lookup('id', 'B')?.sequence).toBe(63)
+    }
+    check(log)
+    await log.close()
+    const reader = await openReadOnly<Order>('/stored', { environment })
+    check(reader)
+    await reader.close()
+    for (const { name } of environment.call({ do: 'list', path: '/stored' })) {
+      if (name.endsWith('.idx')) environment.call({ do: 'unlink', path: `/stored/${name}` })
+    }
+    const without = await openReadOnly<Order>('/stored', { environment })
+    check(without)
+    await without.close()
+    const again = await at('/stored', keys)
+    check(again)
+    await again.close()
+  })
+
+  test('a key block above its limit is TOO_LARGE, and nothing is appended', async () => {
+    const of = (): KeyValue[] => Array.from({ length: 17 }, (_, n) => `${n}`.padEnd(65_536, 'x'))
+    const log = await at('/blocks', { own: { version: '1', of } })
+    expect(codeOf(() => log.append({ id: 'a' }))).toBe('TOO_LARGE')
+    expect(codeOf(() => log.appendBatch([{ id: 'a' }]))).toBe('TOO_LARGE')
+    expect(log.lastSequence).toBe(0)
+    await log.close()
   })
 
   test('a function that throws, appends or gives no key leaves nothing behind', async () => {

@@ -52,7 +52,7 @@ describe('the tables of docs/format.md are those of the code', () => {
 
   test('limits', () => {
     const rows = table('Limits', ['name', 'value', 'meaning'])
-    expect(rows.length).toBe(23)
+    expect(rows.length).toBe(26)
     const constants = layout as unknown as Record<string, unknown>
     for (const { name, value } of rows)
       expect({ name, value: Number(value) }).toEqual({ name, value: constants[name!] })
@@ -225,7 +225,7 @@ function writeFrame(means: FrameMeaning): Buffer {
 
 describe('the vectors of docs/format.md decode to what stands beside them, and back', () => {
   test('each vector has a test', () => {
-    // Those of keys stand in test/lib/keys/key-value.test.ts.
+    // Those of keys stand in test/lib/keys/key-value.test.ts and key-block.test.ts.
     const sidecar = ['offsets', 'definitions', 'keys', 'footer'].map((part) => `sidecar-${part}`)
     const tested = [
       'prefix',
@@ -239,7 +239,9 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
       ...sidecar,
     ]
     expect(vectorNames('hex').sort()).toEqual(tested.sort())
-    expect(vectorNames('json').sort()).toEqual([...tested, 'seed', 'digest', 'keys', 'fingerprints'].sort())
+    expect(vectorNames('json').sort()).toEqual(
+      [...tested, 'seed', 'digest', 'keys', 'key-block', 'fingerprints'].sort(),
+    )
     expect(vectorNames('text')).toEqual(['manifest'])
   })
 

@@ -1,0 +1,15 @@
+import { frameBytes } from './format/frame.ts'
+import { FRAMES_START, KEYS_LENGTH_BYTES, WIDE_BYTES } from './format/layout.ts'
+
+/** Bytes that the first frame needs beside its own: the header, and its timestamp, which is always whole. */
+export const FIRST_FRAME_EXTRA = FRAMES_START + WIDE_BYTES
+
+/** The least a segment must be able to hold for one payload and its key block. */
+export function segmentBytesFor(payloadBytes: number, keys: Uint8Array | undefined): number {
+  return FIRST_FRAME_EXTRA + frameBytes(payloadBytes, WIDE_BYTES + keysBytes(keys))
+}
+
+/** What a key block adds to a frame. */
+export function keysBytes(keys: Uint8Array | undefined): number {
+  return keys === undefined ? 0 : KEYS_LENGTH_BYTES + keys.length
+}
