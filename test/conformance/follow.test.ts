@@ -39,6 +39,15 @@ async function until(world: World, got: readonly number[], count: number): Promi
   while (got.length < count) await world.wait(new Promise<void>((resolve) => void world.env.after(5, resolve)))
 }
 
+/** Time enough for a follower to come to the end of what is there, and to wait. */
+async function untilItWaits(world: World, next: Promise<unknown>): Promise<void> {
+  let isAnswered = false
+  const answered = (): void => void (isAnswered = true)
+  next.then(answered, answered)
+  await world.wait(new Promise<void>((resolve) => void world.env.after(50, resolve)))
+  expect(isAnswered).toBe(false)
+}
+
 everywhere((world) => {
   test.each(SOURCES)('B11 %s: replay, then live, through rolls, no gap at the seam', async (_, of) => {
     const log = await open(world())
@@ -101,6 +110,7 @@ everywhere((world) => {
     const walk = source.follow({ signal: controller.signal })[Symbol.asyncIterator]()
     for (let n = 1; n <= 3; n++) expect((await world().wait(walk.next())).value).toMatchObject({ sequence: n })
     const waiting = walk.next().catch((error: unknown) => error)
+    await untilItWaits(world(), waiting)
     controller.abort(new Error('enough'))
     const found = (await world().wait(waiting)) as Error
     expect(found).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: { message: 'enough' } })
@@ -118,6 +128,7 @@ everywhere((world) => {
     for await (const { sequence } of source.follow()) if (sequence === 2) break
     const walk = source.follow({ from: 4 })[Symbol.asyncIterator]()
     const waiting = walk.next()
+    await untilItWaits(world(), waiting)
     const left = walk.return!()
     expect(await world().wait(waiting)).toEqual({ done: true, value: undefined })
     expect(await world().wait(left)).toEqual({ done: true, value: undefined })

@@ -123,6 +123,29 @@ describe('a write or sync that fails is final', () => {
     expect(later).toMatchObject({ code: 'FAILED', cause: { code: 'IO', cause: { errno: -117 } } })
   })
 
+  test('A11 B11 who follows gets all that is durable, and then FAILED with the cause, whenever it began', async () => {
+    const it = await subject(1)
+    const { sim, log } = it
+    for (let n = 1; n <= 3; n++) await sim.drive(log.commit(record(n)))
+    const waiting = log.follow({ from: 4 })[Symbol.asyncIterator]().next()
+    const told = outcome(waiting)
+    await sim.settle()
+    expect(told.is()).toBe('pending')
+    sim.calls.fault({ when: isGroup, outcome: 'EUCLEAN' })
+    const failed = outcome(log.commit(record(4)))
+    await sim.settle()
+    expect([failed.is(), told.is()]).toEqual(['IO', 'FAILED'])
+    const error: unknown = await waiting.catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'FAILED', cause: { code: 'IO', cause: { errno: -117 } } })
+    const got: number[] = []
+    const all = async (): Promise<void> => {
+      for await (const { sequence } of log.follow()) got.push(sequence)
+    }
+    expect(await sim.drive(all().catch((reason: { readonly code: string }) => reason.code))).toBe('FAILED')
+    expect(got).toEqual([1, 2, 3])
+    await closeClean(it)
+  })
+
   test('A11 weak records fail with the sync that was to make them durable', async () => {
     const it = await subject(1, { durability: 'written' })
     const { sim, log } = it

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { openLog } from '../../../lib/index.ts'
 import { Child } from './children.ts'
 import type { FollowSettings } from './follow-child.ts'
+import type { FollowThreadData } from './follow-thread.ts'
 import { temporaryDirectory } from './machine.ts'
 import { ANY_SEED, SMALL_SEGMENT_BYTES, type Sample, sample } from './records.ts'
 
@@ -44,4 +45,14 @@ describe('B12 a program that only follows', () => {
       expect(child.lines).toEqual(code === 0 ? [...got, 'left'] : got)
     },
   )
+})
+
+test('B12 a thread of the process that writes reads and follows beside it, and ends by itself', async () => {
+  const directory = path.join(temporaryDirectory(), 'log')
+  const settings: FollowThreadData = { directory, before: 300, last: 1500 }
+  const child = new Child('follow-worker-child.ts', settings)
+  expect(await child.endWithin(30_000), child.lines.join('\n')).toEqual({ code: 0, signal: null })
+  expect(await child.told('followed')).toEqual({ writer: 'alive', readAll: true, followed: 1500 })
+  expect(await child.told('thread ended')).toBe(0)
+  expect(await child.told('main goes on')).toBe(1501)
 })

@@ -1,9 +1,8 @@
 import { once } from 'node:events'
-import path from 'node:path'
-import { Worker } from 'node:worker_threads'
 import type { Log } from '../../../lib/index.ts'
 import { say, settingsOf } from './children.ts'
 import type { Sample } from './records.ts'
+import { startThread } from './threads.ts'
 import { type ThreadData, append, attempt } from './worker-thread.ts'
 
 /** Two threads of one process that want the same directory. */
@@ -11,15 +10,8 @@ export interface WorkerSettings {
   readonly directory: string
 }
 
-/** A thread does not take over the loader of its process, and tsx has only this one for threads. */
-const START = `const { program } = require('node:worker_threads').workerData
-const load = require('node:module').createRequire(program)
-load('tsx/cjs/api').register()
-load(program)`
-
 async function lead({ directory }: WorkerSettings): Promise<void> {
-  const program = path.join(import.meta.dirname, 'worker-thread.ts')
-  const worker = new Worker(START, { eval: true, workerData: { directory, program } satisfies ThreadData })
+  const worker = startThread('worker-thread.ts', { directory } satisfies ThreadData)
   const ask = async (word: string): Promise<string> => {
     worker.postMessage(word)
     return ((await once(worker, 'message')) as [string])[0]

@@ -5,8 +5,6 @@ import { ANY_SEED, SMALL_SEGMENT_BYTES, type Sample, sample } from './records.ts
 /** The second thread: does what the first one asks, one word after another, and answers each. */
 export interface ThreadData {
   readonly directory: string
-  /** This file, for the line that starts the thread. */
-  readonly program: string
 }
 
 /** The log, or why not. */
