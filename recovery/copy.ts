@@ -3,7 +3,8 @@ import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError } from '../segments/errors.ts'
 import { makeFile, withFile, writeAll } from '../segments/files.ts'
 import { DIGEST_START, addToDigest } from '../segments/format/checksum.ts'
-import { FrameDecoder, resealFrame } from '../segments/format/frame.ts'
+import { FrameDecoder } from '../segments/format/frame.ts'
+import { FrameResealer } from '../segments/format/frame-resealer.ts'
 import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
 import { FRAMES_START } from '../segments/format/layout.ts'
 import type { Stretch } from '../segments/stretches.ts'
@@ -50,9 +51,8 @@ export function* copySegment(request: CopyRequest): Steps<number> {
 }
 
 function* copyFrames(request: CopyRequest, source: Handle, target: Handle, salt: number): Steps<number> {
-  const decoder = new FrameDecoder()
   const window = new Window(windowBytes(request.end, PIECE_BYTES))
-  let digest = DIGEST_START
+  const piece: Piece = { window, decoder: new FrameDecoder(), resealer: new FrameResealer(salt), digest: DIGEST_START }
   let at = FRAMES_START
   for (const stretch of request.stretches) {
     if (stretch.start >= request.end) break
@@ -62,23 +62,44 @@ function* copyFrames(request: CopyRequest, source: Handle, target: Handle, salt:
     while (at < stop) {
       // A piece ends where a frame does: the window is loaded anew from there.
       yield* window.load(source, at, Math.min(PIECE_BYTES, stop - at), stop)
-      const start = at
-      while (at < stop) {
-        const finding = decoder.read(window.block, at - start, window.length, at, request.salt)
-        if (finding === 'short' && at > start) break
-        if (finding === 'short') {
-          yield* window.load(source, at, decoder.length, stop)
-          if (window.holds(at, decoder.length)) continue
-        }
-        if (finding !== 'frame') throw changed(request, at)
-        digest = addToDigest(digest, resealFrame(window.block.bytes, at - start, decoder.length, at, salt))
-        at += decoder.length
+      let end = resealPiece(piece, request, at)
+      if (end === at) {
+        yield* window.load(source, at, piece.decoder.length, stop)
+        end = resealPiece(piece, request, at)
+        if (end === at) throw changed(request, at)
       }
-      yield* writeAll(target, window.block.bytes, 0, at - start, start)
+      yield* writeAll(target, window.block.bytes, 0, end - at, at)
+      at = end
     }
   }
   yield* copyRaw(source, target, at, request.end)
-  return digest
+  return piece.digest
+}
+
+interface Piece {
+  readonly window: Window
+  readonly decoder: FrameDecoder
+  readonly resealer: FrameResealer
+  /** Of all frames so far, as they are in the copy. */
+  digest: number
+}
+
+/** Verifies and seals anew the frames of a window from its start on that lie in it as a whole; returns where they end. */
+function resealPiece(piece: Piece, request: CopyRequest, start: number): number {
+  const { window, decoder, resealer } = piece
+  const { block, length } = window
+  let { digest } = piece
+  let at = 0
+  while (at < length) {
+    const offset = start + at
+    const finding = decoder.read(block, at, length, offset, request.salt)
+    if (finding === 'short') break
+    if (finding !== 'frame') throw changed(request, offset)
+    digest = addToDigest(digest, resealer.reseal(block, at, decoder.length, offset))
+    at += decoder.length
+  }
+  piece.digest = digest
+  return start + at
 }
 
 /** Copies bytes as they are; fewer where the source is shorter. */

@@ -122,8 +122,9 @@ function usedActive(work: Work, tail: SegmentEvidence, plan: SegmentPlan, digest
   active.lastSequence = decision.sequence
   active.baseTimestamp = header.baseTimestamp
   active.lastTimestamp = stretch.lastTimestamp
-  for (let index = 0; index <= decision.sequence - header.firstSequence; index++)
-    active.offsets.push(scan.offsets.at(index))
+  // Millions of places: taken over, because nothing looks at the scan any more.
+  active.offsets = scan.offsets
+  active.offsets.cut(decision.sequence - header.firstSequence + 1)
   active.definitions.push(...scan.definitions.slice(0, stretch.definitions))
   return { active, lastTimestamp: stretch.lastTimestamp, sealed: undefined }
 }

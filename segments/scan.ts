@@ -1,10 +1,9 @@
 import type { Handle } from './env/environment.ts'
 import type { Steps } from './env/steps.ts'
-import { SeglogError } from './errors.ts'
+import { FilePart } from './file-part.ts'
 import { DIGEST_START, addToDigest } from './format/checksum.ts'
 import { FrameDecoder, type FrameFinding, wholeSequence } from './format/frame.ts'
 import { FRAME, FRAMES_START, KIND, NO_CLAIM, SEGMENT_BYTES_MAX, TAG, UNIT } from './format/layout.ts'
-import { isZero } from './format/prefix.ts'
 import { OffsetList } from './segment.ts'
 import { type Hole, type LifecycleFrame, type Scan, type Stretch, emptyStretch } from './stretches.ts'
 import { Window, windowBytes } from './window.ts'
@@ -16,8 +15,6 @@ export interface SegmentKey {
   /** Undefined where the header is lost; the first frame holds it too. */
   readonly baseTimestamp: bigint | undefined
 }
-
-const SECTOR_BYTES = 512
 
 /** Beyond a hole: `stop` leaves what follows unread, `search` looks for valid frames up to the end of the file. */
 export type Beyond = 'stop' | 'search'
@@ -35,9 +32,8 @@ export interface ScanWatcher {
 
 /** Walks through the frames of one segment, checking each; holds one window of it in memory. */
 export class SegmentScanner {
-  private readonly window: Window
+  private readonly part: FilePart
   private readonly decoder = new FrameDecoder()
-  private readonly handle: Handle
   private readonly end: number
   private readonly key: SegmentKey
   private readonly from: number
@@ -47,7 +43,6 @@ export class SegmentScanner {
   private claimedEnd: number
   private digest = DIGEST_START
   private base: bigint
-  private last: bigint
   private definitions: Uint8Array[] = []
   private readonly lifecycles: LifecycleFrame[] = []
   private unknownAt: number | undefined
@@ -58,15 +53,13 @@ export class SegmentScanner {
    * the first; offsets then count from it.
    */
   constructor(handle: Handle, end: number, key: SegmentKey, from: number = FRAMES_START, watcher?: ScanWatcher) {
-    this.handle = handle
     this.watcher = watcher
     this.end = end
-    this.window = new Window(windowBytes(end - from))
+    this.part = new FilePart(handle, end, new Window(windowBytes(end - from)))
     this.key = key
     this.from = from
     this.claimedEnd = from
     this.base = key.baseTimestamp ?? 0n
-    this.last = this.base
   }
 
   *run(beyond: Beyond): Steps<Scan> {
@@ -77,11 +70,11 @@ export class SegmentScanner {
     }
     while (at < this.end) {
       const finding = this.stopped
-      if (finding === 'zeros' && (yield* this.skipZeros(at)) >= this.end) break
+      if (finding === 'zeros' && (yield* this.part.skipZeros(at)) >= this.end) break
       const resumed =
         beyond === 'search' ? yield* this.search(this.isNewStart(finding, at) ? at : at + UNIT) : undefined
       const holeEnd = resumed ?? this.end
-      const found = yield* this.looks(at, holeEnd)
+      const found = yield* this.part.looks(at, holeEnd)
       const before = this.stretches.at(-1)!
       const { lastSeen } = before
       const start = at
@@ -141,8 +134,53 @@ export class SegmentScanner {
       }
       this.take(stretch, at)
       this.watcher?.frame?.(decoder, at, found)
-      at += decoder.length
+      at = this.follow(stretch, at + decoder.length)
     }
+  }
+
+  /**
+   * Takes records that follow in order, as many as the window holds, as `walk` would one by one; returns where it stopped,
+   * for `walk` to see why. Nearly all frames of a scan pass here, so no call in it can wait and nothing is made for a frame:
+   * 75 ns for one of 44 bytes, half of that its CRC, against 180 with a generator and a BigInt for each.
+   */
+  private follow(stretch: Stretch, from: number): number {
+    const { decoder, key, watcher } = this
+    const { block, start, length } = this.part.window
+    let at = from
+    let { digest, claimedEnd } = this
+    let { lastSeen, wholeEnd } = stretch
+    let whole = lastSeen
+    let wholeDigest = 0
+    let delta = 0
+    let wide: bigint | undefined
+    while (decoder.read(block, at - start, length, at, key.salt) === 'frame' && decoder.kind === KIND.record) {
+      const sequence = lastSeen + 1
+      // The low 32 bits are enough: no segment holds as many records as they count.
+      if (decoder.sequenceLow !== sequence >>> 0 || !this.mayStandAt(sequence, at)) break
+      if (decoder.claim !== NO_CLAIM) claimedEnd = Math.max(claimedEnd, at - decoder.claim * UNIT)
+      digest = addToDigest(digest, decoder.crc)
+      lastSeen = sequence
+      if (watcher === undefined) this.notePlace(sequence, at)
+      else watcher.frame?.(decoder, at, sequence)
+      at += decoder.length
+      if ((decoder.tag & TAG.batchEnd) === 0) continue
+      wholeEnd = at
+      whole = sequence
+      wholeDigest = digest
+      delta = decoder.timeDelta
+      wide = decoder.timestamp
+    }
+    this.digest = digest
+    this.claimedEnd = claimedEnd
+    stretch.end = at
+    stretch.lastSeen = lastSeen
+    if (wholeEnd === stretch.wholeEnd) return at
+    stretch.wholeEnd = wholeEnd
+    stretch.lastSequence = whole
+    stretch.digest = wholeDigest
+    stretch.lastTimestamp = wide ?? this.base + BigInt(delta)
+    stretch.definitions = this.definitions.length
+    return at
   }
 
   /**
@@ -159,7 +197,6 @@ export class SegmentScanner {
     if (decoder.claim !== NO_CLAIM) this.claimedEnd = Math.max(this.claimedEnd, at - decoder.claim * UNIT)
     if (at === FRAMES_START && this.key.baseTimestamp === undefined) this.base = decoder.timestamp ?? 0n
     this.digest = addToDigest(this.digest, decoder.crc)
-    this.last = decoder.timestamp ?? this.base + BigInt(decoder.timeDelta)
     stretch.end = at + decoder.length
     const isKept = this.watcher === undefined
     if (decoder.kind === KIND.dictionary && isKept) {
@@ -174,14 +211,17 @@ export class SegmentScanner {
     stretch.wholeEnd = stretch.end
     stretch.lastSequence = stretch.lastSeen
     stretch.digest = this.digest
-    stretch.lastTimestamp = this.last
+    stretch.lastTimestamp = decoder.timestamp ?? this.base + BigInt(decoder.timeDelta)
     stretch.definitions = this.definitions.length
   }
 
   private takeRecord(stretch: Stretch, at: number): void {
     stretch.lastSeen += 1
-    if (this.watcher !== undefined) return
-    const index = stretch.lastSeen - this.key.firstSequence
+    if (this.watcher === undefined) this.notePlace(stretch.lastSeen, at)
+  }
+
+  private notePlace(sequence: number, at: number): void {
+    const index = sequence - this.key.firstSequence
     while (this.offsets.length < index) this.offsets.push(0)
     this.offsets.push(at / UNIT)
   }
@@ -192,36 +232,19 @@ export class SegmentScanner {
       const finding = yield* this.readAt(at)
       if (finding === 'frame') return at
       if (finding === 'unknown') this.unknownAt ??= at
-      if (finding === 'zeros') at = (yield* this.skipZeros(at)) - UNIT
+      if (finding === 'zeros') at = (yield* this.part.skipZeros(at)) - UNIT
     }
     return undefined
   }
 
-  /**
-   * From a header of zeros on, the next unit that holds anything else, or the end. No frame starts at a unit of zeros: its
-   * kind stands in its first eight bytes.
-   */
-  private *skipZeros(from: number): Steps<number> {
-    const { window } = this
-    for (let at = from; at < this.end; at = window.start + Math.ceil(window.length / UNIT) * UNIT) {
-      if (!window.holds(at, 1)) yield* this.load(at, UNIT)
-      if (window.length === 0) break
-      const { words } = window.block
-      const until = Math.ceil(window.length / UNIT) * (UNIT / 4)
-      let word = (at - window.start) / 4
-      while (word < until && words[word] === 0) word += 1
-      if (word < until) return window.start + Math.floor((word * 4) / UNIT) * UNIT
-    }
-    return this.end
-  }
-
   private *readAt(at: number): Steps<FrameFinding> {
-    const { window, decoder } = this
+    const { decoder } = this
+    const { window } = this.part
     let need: number = FRAME.size
     for (;;) {
       if (!window.holds(at, need)) {
         if (at + need > this.end) return this.endsAt(at)
-        yield* this.load(at, need)
+        yield* this.part.load(at, need)
         if (!window.holds(at, need)) return this.endsAt(at)
       }
       const finding = decoder.read(window.block, at - window.start, window.length, at, this.key.salt)
@@ -230,56 +253,8 @@ export class SegmentScanner {
     }
   }
 
-  /** `end` is within the file, so what cannot be read before it is an error of the disk, not an end. */
-  private *load(at: number, bytes: number): Steps<void> {
-    const { window } = this
-    yield* window.load(this.handle, at, bytes, this.end)
-    if (window.length >= Math.min(bytes, this.end - at)) return
-    throw new SeglogError('IO', 'a read ended before the file does', {
-      offset: at + window.length,
-      found: window.length,
-    })
-  }
-
   /** What to call a place whose frame does not fit before the end: zeros where nothing else is there. */
   private endsAt(at: number): FrameFinding {
     return at >= this.end ? 'zeros' : 'short'
   }
-
-  /** Where the last byte that is not zero stands (plus one; `from` when there is none), and whether sectors are zero. */
-  private *looks(from: number, to: number): Steps<{ readonly lastByte: number; readonly zeroSectors: boolean }> {
-    let lastByte = from
-    let zeroRun = false
-    let zeroSectors = false
-    for (let at = from; at < to;) {
-      if (!this.window.holds(at, 1)) {
-        const aligned = Math.floor(at / UNIT) * UNIT
-        yield* this.load(aligned, UNIT)
-        if (!this.window.holds(at, 1)) break
-      }
-      const { block, start, length } = this.window
-      const until = Math.min(to, start + length)
-      // Whole zero windows, the common case behind the end of a log, are passed over at memory speed.
-      if (isZero(block.bytes, at - start, until - start)) {
-        zeroRun ||= until - at >= SECTOR_BYTES
-        at = until
-        continue
-      }
-      const next = Math.min(until, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES)
-      if (isZero(block.bytes, at - start, next - start)) {
-        zeroRun ||= next - at === SECTOR_BYTES
-      } else {
-        zeroSectors ||= zeroRun
-        lastByte = lastNonZero(block.bytes, at - start, next - start) + start + 1
-      }
-      at = next
-    }
-    return { lastByte, zeroSectors }
-  }
-}
-
-function lastNonZero(bytes: Uint8Array, start: number, end: number): number {
-  let at = end - 1
-  while (at > start && bytes[at] === 0) at -= 1
-  return at
 }

@@ -46,8 +46,8 @@ export class Segment {
   outstanding = 0
   /** Called when `outstanding` falls to zero. */
   whenQuiet: (() => void) | undefined
-  /** Offset of each record in units, by sequence from `firstSequence` on. */
-  readonly offsets = new OffsetList()
+  /** Offset of each record in units, by sequence from `firstSequence` on; that of a scan is taken over as it is. */
+  offsets = new OffsetList()
   /** Payloads of its dictionary frames, in order. */
   readonly definitions: Uint8Array[] = []
   /** Keys of its records; undefined until one was appended with keys. */
