@@ -40,6 +40,8 @@ export type Command =
   | { readonly do: 'roll' }
   | { readonly do: 'close-and-open' }
   | { readonly do: 'read'; readonly how: 'now' | 'later' }
+  /** Somebody follows the log in the same process from here on, until it is closed. */
+  | { readonly do: 'follow'; readonly from: 'the first' | 'the next' }
   /** Another writer tries to open the log. */
   | { readonly do: 'intrude' }
   /** Waits for everything that was asked for. */

@@ -4,6 +4,7 @@ import { FIRST_FRAME_EXTRA } from '../../segments/space.ts'
 import { FRAMES_START } from '../../segments/format/layout.ts'
 import { FRAME, WIDE_BYTES } from '../../segments/format/layout.ts'
 import type { CallFilter, Command } from './commands.ts'
+import { follow } from './follower.ts'
 import { fail } from './ledger.ts'
 import { checkOpened, checkReads, filesBefore, readAll, readAllLater } from './oracle.ts'
 import { openSimulated, type Session } from './session.ts'
@@ -100,6 +101,9 @@ const PERFORMERS: Performers = {
       session.expect(error)
     }
   },
+  follow(session, { from }) {
+    session.leave(follow(session, from === 'the first' ? 1 : session.log.highWatermark + 1))
+  },
   async intrude(session) {
     const { env, setup } = session
     session.release()
@@ -158,6 +162,7 @@ async function closeAndOpen(session: Session): Promise<void> {
     session.expect(error)
   }
   await session.settle()
+  await session.rest()
   if (closed) ledger.acknowledge(ledger.records.length)
   const wasFaulty = session.faulty
   env.calls.clearFaults()

@@ -81,6 +81,8 @@ export class Session {
   /** Nothing more can be asked of this process. */
   ended = false
   private waiting: Promise<void>[] = []
+  /** What goes on until the log is closed. */
+  private left: Promise<void>[] = []
   private holds: (() => void)[] = []
   private problem: Error | undefined
 
@@ -120,15 +122,20 @@ export class Session {
 
   /** Watches a promise; what it rejects with is looked at. */
   await(work: Promise<void>, notes: readonly RecordNote[] = []): void {
-    this.waiting.push(
-      work.catch((error: unknown) => {
-        try {
-          this.expect(error, notes)
-        } catch (unexpected) {
-          this.problem ??= unexpected instanceof Error ? unexpected : new Error(String(unexpected))
-        }
-      }),
-    )
+    this.waiting.push(this.watched(work, notes))
+  }
+
+  /** Watches a promise that only the closing of the log settles. */
+  leave(work: Promise<void>): void {
+    this.left.push(this.watched(work, []))
+  }
+
+  /** Waits for what the closing of the log settles. */
+  async rest(): Promise<void> {
+    const { left } = this
+    this.left = []
+    await Promise.all(left)
+    this.check()
   }
 
   /** Waits for everything that was asked for. */
@@ -165,6 +172,16 @@ export class Session {
     if (error.code === 'TOO_LARGE' && notes.reduce((sum, note) => sum + note.size + 32, 0) > this.largest) return
     // What fails is the system: it never makes records damaged or missing.
     if (!this.faulty || DAMAGE.includes(error.code)) throw error
+  }
+
+  private watched(work: Promise<void>, notes: readonly RecordNote[]): Promise<void> {
+    return work.catch((error: unknown) => {
+      try {
+        this.expect(error, notes)
+      } catch (unexpected) {
+        this.problem ??= unexpected instanceof Error ? unexpected : new Error(String(unexpected))
+      }
+    })
   }
 
   private done(sequence: number, expected: number, level: Durability | 'none'): void {

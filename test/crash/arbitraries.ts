@@ -47,6 +47,7 @@ const sound = [
   command(2, only('roll', {})),
   command(2, only('close-and-open', {})),
   command(2, only('read', { how: fc.constantFrom('now', 'later') })),
+  command(2, only('follow', { from: fc.constantFrom('the first', 'the next') })),
   command(1, only('intrude', {})),
   command(2, only('settle', {})),
   command(2, only('pause', { ms: fc.constantFrom(1, 50, 250) })),

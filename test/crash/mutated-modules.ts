@@ -137,6 +137,24 @@ export function movesTheWatermarkEarly(): Promise<Door> {
   )
 }
 
+/** Who follows gets every record that there is, durable or not. */
+export function followsBeyondTheWatermark(): Promise<Door> {
+  return withModules(
+    mock<Classes<'WriterView'>>('../../lib/read/view.ts', ({ WriterView }) => ({
+      WriterView: class extends WriterView {
+        declare openSegments: () => readonly { readonly lastSequence: number }[]
+        get highWatermark(): number {
+          return this.openSegments().at(-1)!.lastSequence
+        }
+        liveRef(segment: { readonly end: number; readonly lastSequence: number }): object {
+          const ref = inherited(WriterView, 'liveRef').call(this, segment) as unknown as object
+          return { ...ref, end: segment.end, lastSequence: segment.lastSequence }
+        }
+      },
+    })),
+  )
+}
+
 /** One manifest, written over again and again. */
 export function writesTheManifestInPlace(): Promise<Door> {
   return withModules(

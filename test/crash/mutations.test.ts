@@ -41,6 +41,14 @@ const watching: readonly Command[] = [
   { do: 'pause', ms: 1 },
   { do: 'read', how: 'now' },
 ]
+const following: readonly Command[] = [
+  { do: 'commit', size, level: 'written', wait: true },
+  { do: 'commit', size, level: 'written', wait: true },
+  { do: 'follow', from: 'the first' },
+  { do: 'pause', ms: 1 },
+  { do: 'sync', wait: true },
+  { do: 'close-and-open' },
+]
 const batches = [1, 2, 3, 4].map((): Command => ({ do: 'batch', sizes: [20, 300, 100], how: 'wait' }))
 const reopened: readonly Command[] = [
   { do: 'commit', size, wait: true },
@@ -52,6 +60,7 @@ const searches: Record<string, Search> = {
   commits: { commands: commits },
   unsynced: { commands: unsynced },
   watching: { commands: watching },
+  following: { commands: following },
   batches: { commands: batches, outcomes: 6 },
   reopened: { commands: reopened },
   'equal sizes behind a tear': { commands: unsynced, outcomes: 6, setup: { goingOn: [{ do: 'commitSync', size }] } },
@@ -110,6 +119,7 @@ const mutated: readonly (readonly [string, string, () => Promise<Door>])[] = [
   ['trusts the page cache after a failed sync', 'failed syncs', modules.trustsThePageCache],
   ['drops the check that a batch has its end', 'batches', modules.dropsTheBatchEnd],
   ['moves the high-watermark before the sync', 'watching', modules.movesTheWatermarkEarly],
+  ['lets a follower see what is only written', 'following', modules.followsBeyondTheWatermark],
   ['writes the manifest in place', 'reopened', modules.writesTheManifestInPlace],
   ['lets a frame prove more than was durable', 'claims', modules.provesTooMuch],
 ]
