@@ -8,7 +8,8 @@ import type { Codec } from '../codecs/codec.ts'
 import { type EntrySource, type Page, StoredEntry, keyBlockOf } from './entry.ts'
 import type { KnownSegment } from './known-segment.ts'
 import type { KnownSegments } from './known-segments.ts'
-import { damaged, misplaced, missingFile } from './read-errors.ts'
+import { openToRead } from './open-segment.ts'
+import { damaged, misplaced } from './read-errors.ts'
 import type { SegmentRef } from './segment-ref.ts'
 import type { TimeSeek } from './time-seek.ts'
 import type { LogView } from './view.ts'
@@ -61,6 +62,8 @@ export class Cursor<T> implements Walk<T> {
   private isPlaced = true
   private problem: SeglogError | undefined
   private need: number = FRAME.size
+  /** The record that was last looked for at another place than it seemed to have. */
+  private soughtAgain = 0
 
   constructor(
     view: LogView,
@@ -233,12 +236,14 @@ export class Cursor<T> implements Walk<T> {
   }
 
   /**
-   * A record may stand elsewhere than it seemed: behind a control frame that is damaged, or not where a sidecar says. Goes
-   * on there, else throws.
+   * A record may stand elsewhere than it seemed: behind a damaged control frame, or not where a sidecar says. Goes on there.
    */
   private *lookAgain(problem: SeglogError): Steps<void> {
     const { at, sequence, stride } = this
     this.problem = undefined
+    // Once for each record: where its place holds a frame of another kind, the way from there leads here again.
+    if (this.soughtAgain === sequence) throw problem
+    this.soughtAgain = sequence
     const known = this.known ?? (yield* this.segments.get(this.ref!, sequence))
     yield* known.doubt()
     const place = (yield* known.unitsOf(sequence)) * UNIT
@@ -287,14 +292,5 @@ export class Cursor<T> implements Walk<T> {
     const units = this.known!.peekUnits(this.sequence)
     this.isPlaced = units !== undefined && units !== 0
     this.at = this.isPlaced ? units! * UNIT : ref.end
-  }
-}
-
-function* openToRead(ref: SegmentRef, sequence: number): Steps<Handle> {
-  try {
-    return yield* step({ do: 'open', path: ref.path, access: 'read' })
-  } catch (error) {
-    if (!['ENOENT', 'ELOOP', 'EINVAL'].some((code) => hasCode(error, code))) throw error
-    throw missingFile(ref, sequence, error)
   }
 }

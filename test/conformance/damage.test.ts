@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Log } from '../../lib/log.ts'
 import { Block, FrameDecoder, FrameEncoder, resealFrame } from '../../segments/format/frame.ts'
 import { decodeHeader } from '../../segments/format/header.ts'
-import { KIND, NO_CLAIM, SEGMENT_HEADER, TAG } from '../../segments/format/layout.ts'
+import { KIND, KIND_OPTIONAL_FROM, NO_CLAIM, SEGMENT_HEADER, TAG } from '../../segments/format/layout.ts'
 import {
   type World,
   codeOf,
@@ -154,6 +154,36 @@ everywhere((world) => {
     expect(() => log.get(5)).toThrow(
       expect.objectContaining({ code: 'CORRUPT', offset: a.offset, expected: 5, found: 21 }),
     )
+    await world().wait(log.close())
+  })
+
+  test('B9 a frame that is no record in the place of one, with a sound CRC, ends a walk in either direction', async () => {
+    const log = await sealed(world())
+    const { places, salt } = framesOf(world())
+    const { offset, length } = places[9]!
+    const draft = {
+      kind: KIND_OPTIONAL_FROM,
+      flags: 0,
+      claim: NO_CLAIM,
+      sequence: 10,
+      timeDelta: 0,
+      timestamp: undefined,
+    }
+    const frame = Buffer.alloc(length)
+    new FrameEncoder().encode(frame, 0, offset, salt, draft, record(10, length - 24))
+    overwrite(world().env, `${world().directory}/${FIRST}`, offset, frame)
+    for (const [reverse, last] of [
+      [false, 9],
+      [true, 11],
+    ] as const) {
+      let seen = 0
+      const walk = (): void => {
+        for (const entry of log.read({ reverse })) seen = entry.sequence
+      }
+      expect(codeOf(walk)).toBe('CORRUPT')
+      expect(seen).toBe(last)
+    }
+    expect(codeOf(() => log.get(10))).toBe('CORRUPT')
     await world().wait(log.close())
   })
 
