@@ -1,10 +1,13 @@
+import type { VerifyReport } from '../recovery/verify.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { runNow } from '../segments/env/steps.ts'
 import { SeglogError, wrapSystemError } from '../segments/errors.ts'
+import type { Anchor } from '../segments/format/manifest.ts'
 import type { KeyDefinition } from './keys/definitions.ts'
 import type { KeyValue } from './keys/key-value.ts'
 import { KeyLookup, type LookupOptions, type LookupSource } from './keys/lookup.ts'
 import type { ReadOnlyReport } from './look.ts'
+import { type VerifyOptions, verifyLog } from './operations.ts'
 import type { ResolvedReadOnlyOptions } from './options.ts'
 import { DiskWatch } from './read/disk-watch.ts'
 import type { Entry } from './read/entry.ts'
@@ -14,6 +17,7 @@ import type { Records } from './read/reader.ts'
 import { type ReadLimits, Reading } from './read/reading.ts'
 import { Doubt } from './read/shared-walk.ts'
 import type { DiskView } from './read/view-disk.ts'
+import { type CursorListing, listCursors } from './runs/cursors.ts'
 
 /** What `openReadOnly` puts together. */
 export interface ReadOnlyParts<T> {
@@ -113,6 +117,23 @@ export class ReadOnlyLog<T> {
   follow(options: FollowOptions = {}): AsyncIterable<Entry<T>> {
     this.mustBeOpen()
     return this.reading.follow(this.watch.followers, options)
+  }
+
+  /** Anchors that are durable now, by sequence; the newest is the last. Each call looks, which costs a list of names. */
+  anchors(): readonly Anchor[] {
+    this.refresh('lines')
+    return this.view.manifest.anchors
+  }
+
+  /** Cursors that are durable now, by name; each call looks likewise. */
+  cursors(): readonly CursorListing[] {
+    this.refresh('lines')
+    return listCursors(this.view.manifest.cursors)
+  }
+
+  /** Reads all of the log and tells everything that is not as it should be; see `verifyLog`. */
+  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    return verifyLog(this.directory, { ...options, environment: this.env })
   }
 
   /** Closes the files that are open. Walks that are under way come to their end. Repeated calls share one result. */

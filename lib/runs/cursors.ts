@@ -37,9 +37,7 @@ export class Cursors<T> {
 
   /** Those that are durable, by name. */
   list(): readonly CursorListing[] {
-    const { cursors } = this.notes.durable
-    const names = Object.keys(cursors).sort()
-    return names.map((name) => ({ name, ...cursors[name]! }))
+    return listCursors(this.notes.durable.cursors)
   }
 
   open(name: string, { saveEvery = 1 }: CursorOptions = {}): NamedCursor<T> {
@@ -133,6 +131,12 @@ export class NamedCursor<T> implements AsyncIterable<Entry<T>> {
       if (unsaved > 0) await this.save(handled)
     }
   }
+}
+
+/** By name. */
+export function listCursors(cursors: Readonly<Record<string, CursorState>>): readonly CursorListing[] {
+  const names = Object.keys(cursors).sort()
+  return names.map((name) => ({ name, ...cursors[name]! }))
 }
 
 function stateOf(cursors: Readonly<Record<string, CursorState>>, name: string): CursorState | undefined {

@@ -45,6 +45,28 @@ everywhere((world) => {
     await reader.close()
   })
 
+  test('B13 a reader beside a writer sees anchors and cursors once they are durable, and verifies', async () => {
+    const log = await open(world())
+    await fill(log, 60)
+    const reader = await openToRead(world())
+    expect([reader.anchors(), reader.cursors()]).toEqual([[], []])
+    for (const sequence of [20, 40]) {
+      await world().wait(log.anchor({ sequence, ref: `state-${sequence}`, hash: 'ab' }))
+      await world().wait(log.cursor('second').save(sequence + 1))
+      await world().wait(log.cursor('first').save(sequence + 2))
+      expect(reader.anchors()).toEqual(log.anchors())
+      expect(reader.cursors()).toEqual(log.cursors())
+    }
+    expect(reader.anchors()).toMatchObject([{ sequence: 20 }, { sequence: 40 }])
+    expect(reader.cursors()).toMatchObject([
+      { name: 'first', sequence: 42 },
+      { name: 'second', sequence: 41 },
+    ])
+    expect(await world().wait(reader.verify())).toMatchObject({ findings: [], records: 60 })
+    await world().wait(log.close())
+    await world().wait(reader.close())
+  })
+
   test('B13 a reader goes on where another writer does', async () => {
     const log = await open(world())
     await fill(log, 50)
