@@ -20,5 +20,6 @@ export const TARGETS: ReadonlyMap<string, () => Promise<Target>> = new Map<strin
   ['P12', () => import('./memory.ts')],
   ['P13', () => import('./verify.ts')],
   ['rolls', () => import('./rolls.ts')],
+  ['follow', () => import('./follow.ts')],
   ['growth', () => import('./growth.ts')],
 ])
