@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { decodeManifest } from '../../segments/format/manifest.ts'
 import { decodeSlot } from '../../segments/format/slots.ts'
 import { type Ending, LAST, LAST_GROUP, type Place, SMALL_BYTES, places, smallLog } from './small-log.ts'
 import { SLOTS, content, look, manifests, names, segment, shorten, tryOpen, upTo } from './world.ts'
+
+// Tens of thousands of openings in one test: half a minute of a core, and more where others share it.
+vi.setConfig({ testTimeout: 180_000 })
 
 /** Each bit of each file turned round, and each file cut at each length, with what must come of it. */
 

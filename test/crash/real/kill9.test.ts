@@ -137,7 +137,11 @@ async function killOften(seed: number, kills: number): Promise<Story> {
     expect(heapBytes() - heap, story.about('memory')).toBeLessThan(HEAP_NOISE_BYTES)
   }
   const names = fs.readdirSync(story.directory)
-  const odd = names.filter((name) => !/^(segment-\d+\.log|manifest-\d+\.json|durable|cut)$/.test(name))
+  const odd = names.filter((name) => {
+    const sidecarOf = /^(segment-\d+)\.idx$/.exec(name)?.[1]
+    if (sidecarOf !== undefined) return !names.includes(`${sidecarOf}.log`)
+    return !/^(segment-\d+\.log|manifest-\d+\.json|durable|cut)$/.test(name)
+  })
   expect(odd, story.about('what is left behind')).toEqual([])
   return story
 }

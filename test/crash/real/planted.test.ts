@@ -165,7 +165,7 @@ describe('foreign files', () => {
     fs.symlinkSync('/etc', path.join(directory, 'link'))
     const mine = (): unknown =>
       Object.entries(pictureOf(directory)).filter(
-        ([name]) => !/^(segment-\d{10}\.log|manifest-\d{10}\.json|durable)$/.test(name),
+        ([name]) => !/^(segment-\d{10}\.(log|idx)|manifest-\d{10}\.json|durable)$/.test(name),
       )
     const before = mine()
     const expected = [...names, 'folder', 'link'].map((name) => path.join(directory, name)).sort()
