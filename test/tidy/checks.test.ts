@@ -134,7 +134,7 @@ describe('a check finds', () => {
     )
     const text = ['| id | promise | proof |', '|---|---|---|', ...rows].join('\n')
     expect(falseRows({ path: 'm.md', text }, [test])).toEqual([
-      'm.md: E4 is missing',
+      `m.md: ${FEATURES.at(-1)} is missing`,
       'm.md:4: 2: test/a.test.ts has no test "z"',
       'm.md:5: 3: there is no test/b.test.ts',
       'm.md:7: 5: cannot be read: surely',
