@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel'
+import { type Channel, channel } from 'node:diagnostics_channel'
 import { type RecordableHistogram, createHistogram } from 'node:perf_hooks'
 import type { RecoveryReport } from '../recovery/report.ts'
 import type { WriterObserver } from '../segments/committer-hooks.ts'
@@ -55,6 +55,7 @@ const failures = channel('seglog:failure')
 export class Observer implements WriterObserver {
   /** Segments that came into use since the log was opened. */
   rolls = 0
+  isTelling = false
   private readonly env: Environment
   private readonly directory: string
   private readonly sent = new Map<Group, number>()
@@ -95,7 +96,7 @@ export class Observer implements WriterObserver {
       const { lastSequence } = group
       const message = { directory, lastSequence, latencyMs }
       const records = lastSequence - this.lastSequence
-      commits.publish({ ...message, records, bytes: bytes - this.bytes } satisfies CommitMessage)
+      this.tell(commits, { ...message, records, bytes: bytes - this.bytes } satisfies CommitMessage)
     }
     this.lastSequence = group.lastSequence
     this.bytes = bytes
@@ -112,12 +113,21 @@ export class Observer implements WriterObserver {
     return report
   }
 
+  private tell(to: Channel, message: object): void {
+    this.isTelling = true
+    try {
+      to.publish(message)
+    } finally {
+      this.isTelling = false
+    }
+  }
+
   private rolled({ segment }: Group): void {
     this.rolls += 1
     this.ordinal = segment.plan.ordinal
     if (!rolls.hasSubscribers) return
     const { directory, ordinal } = this
-    rolls.publish({ directory, ordinal, firstSequence: segment.firstSequence } satisfies RollMessage)
+    this.tell(rolls, { directory, ordinal, firstSequence: segment.firstSequence } satisfies RollMessage)
   }
 
   /** Groups that were written without a sync are covered by a later one, and have no latency of their own. */

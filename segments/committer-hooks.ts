@@ -23,6 +23,8 @@ export interface CommitterHooks {
 
 /** Who measures what a writer does. */
 export interface WriterObserver {
+  /** Whether somebody is being told of a commit: a listener that appended then would meet a group half way through. */
+  readonly isTelling: boolean
   sending(group: Group): void
   /** `bytes`: of all groups so far. */
   advanced(group: Group, bytes: number): void

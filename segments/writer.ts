@@ -24,6 +24,8 @@ export interface WriterLimits {
 /** Buffers kept for the next groups: one in flight, one filling, and some of a queue. */
 const POOLED_BUFFERS = 8
 
+const TELLING = 'a listener of seglog:commit or seglog:roll must not append before it returns. Append in setImmediate.'
+
 /** The one writer of a log: numbers records, frames them, sends them, rolls segments. */
 export class Writer {
   readonly committer: Committer
@@ -238,6 +240,7 @@ export class Writer {
     if (this.closing !== undefined) throw new SeglogError('CLOSED', 'the log is closed. Open it again to append.')
     if (this.committer.failure !== undefined) throw failedError(this.committer.failure)
     this.placer.mustBeIdle()
+    if (this.observer?.isTelling === true) throw new SeglogError('INVALID_ARGUMENT', TELLING)
     if (this.lastSequence >= SEQUENCE_MAX) throw new SeglogError('TOO_LARGE', 'the log has used up all sequences')
   }
 

@@ -6,7 +6,9 @@ import type { Manifest, SealedLine, StoredDefinition } from '../../segments/form
 import { KeyPairs } from '../../segments/key-pairs.ts'
 import type { ManifestStore } from '../../segments/manifest-store.ts'
 import { SegmentScanner } from '../../segments/scan.ts'
+import type { Sidecar } from '../../segments/sidecar.ts'
 import type { SidecarStore } from '../../segments/sidecar-store.ts'
+import type { SidecarContent } from '../../segments/sidecar-writing.ts'
 import type { Scan } from '../../segments/stretches.ts'
 import { later } from '../read/later.ts'
 import type { Entry } from '../read/entry.ts'
@@ -131,7 +133,7 @@ export class KeyBuilder<T> {
       if (this.isStopped) return
       addKeys(this.definitions, tables, entry, ref.firstSequence)
     }
-    const { offsets, definitions } = await later(this.env, scanOf(ref))
+    const { offsets, definitions } = await later(this.env, this.contentOf(ref))
     const keyTables = this.definitions.map(({ kind, fingerprint }, place) => {
       return { name: kind, fingerprint, pairs: tables[place]!.sorted() }
     })
@@ -148,6 +150,13 @@ export class KeyBuilder<T> {
       if (error instanceof SeglogError && UNREADABLE.includes(error.code)) return undefined
       throw error
     }
+  }
+
+  /** The new sidecar replaces the old one, which may hold the only copy of definitions that are damaged in the segment. */
+  private *contentOf(ref: SegmentRef): Steps<Pick<SidecarContent, 'offsets' | 'definitions'>> {
+    const { offsets, definitions } = yield* scanOf(ref)
+    const sidecar = yield* this.reading.sidecarOf(ref)
+    return { offsets, definitions: (yield* definitionsOf(sidecar)) ?? definitions }
   }
 
   private *hasTables(ref: SegmentRef): Steps<boolean> {
@@ -184,6 +193,10 @@ function* scanOf(ref: SegmentRef): Steps<Scan> {
     const size = yield* step({ do: 'size', handle })
     return yield* new SegmentScanner(handle, Math.min(ref.end, size), ref).run('search')
   })
+}
+
+function* definitionsOf(sidecar: Sidecar | undefined): Steps<readonly Uint8Array[] | undefined> {
+  return sidecar && (yield* sidecar.definitions())
 }
 
 function withoutTotals(manifest: Manifest): Manifest {

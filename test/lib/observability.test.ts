@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ArchiveMessage, CommitMessage, FailureMessage, RecoveryMessage, RollMessage } from '../../lib/index.ts'
+import type { SeglogError } from '../../segments/errors.ts'
 import { DIR, fill, item, machine, open } from '../recovery/world.ts'
 
 /** Messages of a channel; listened to until the test ends. */
@@ -58,6 +59,33 @@ describe('channels (E5)', () => {
     expect(() => log.commitSync(item(2))).toThrow('FAILED')
     expect(failures).toMatchObject([{ directory: DIR, error: { code: 'IO' } }])
     await env.drive(log.close()).catch(() => undefined)
+  })
+
+  it('whose listener appends are refused it, and the commit they tell of is not harmed', async () => {
+    const refusals: unknown[] = []
+    const env = machine()
+    const log = await open(env)
+    const listener = (): void => {
+      for (const append of [
+        () => log.append(item(99)),
+        () => log.commitBatchSync([item(99), item(98)]),
+        () => log.roll(),
+      ]) {
+        try {
+          refusals.push(append())
+        } catch (error) {
+          refusals.push((error as SeglogError).code)
+        }
+      }
+    }
+    subscribe('seglog:commit', listener)
+    stops.push(() => unsubscribe('seglog:commit', listener))
+    expect([log.commitSync(item(1)), log.commitSync(item(2)), log.commitSync(item(3))]).toEqual([1, 2, 3])
+    await env.drive(log.commit(item(4)))
+    expect(new Set(refusals)).toEqual(new Set(['INVALID_ARGUMENT']))
+    expect(refusals).toHaveLength(4 * 3)
+    expect(Array.from(log.read(), ({ value }) => value)).toEqual([1, 2, 3, 4].map((n) => item(n)))
+    await env.drive(log.close())
   })
 
   it('a group that was sent before anybody listened has no latency, and those after it have', async () => {

@@ -134,6 +134,19 @@ describe('a kind of keys that is defined when there are records already', () => 
     await log.close()
   })
 
+  test('B14 costs no definition of shapes that only a sidecar still holds', async () => {
+    const environment = await written()
+    const path = '/log/segment-0000000001.log'
+    overwrite(environment, path, readFile(environment, path).indexOf('["id","side"'), Uint8Array.of(0xff))
+    const log = await at(environment, KEYS)
+    await log.keysReady()
+    await log.close()
+    const reader = await openReadOnly<Order>('/log', { environment })
+    expect(Array.from(reader.read(), ({ value }) => value.id)).toEqual(Array.from({ length: COUNT }, (_, n) => n + 1))
+    expect(sequences(reader, 'buy')).toEqual(BUYS)
+    await reader.close()
+  })
+
   test('B14 of a function is built too', async () => {
     const environment = await written()
     const log = await at(environment, { side: { version: '1', of: ({ side }) => side.toUpperCase() } })
