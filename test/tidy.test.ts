@@ -7,7 +7,7 @@ import { ROOT, textFile, textFiles } from './tidy/files.ts'
 import { tooLong } from './tidy/lengths.ts'
 import { strayNumbers } from './tidy/numbers.ts'
 import { deadLinks, deadMentions, privateLines } from './tidy/pages.ts'
-import { withRealOutput } from './tidy/program.ts'
+import { Project, withRealOutput } from './tidy/program.ts'
 import { falseRows } from './tidy/promises.ts'
 import { circles, climbs } from './tidy/slope.ts'
 import { amountOf, codeIn, rowsOf } from './tidy/tables.ts'
@@ -130,7 +130,12 @@ describe('docs', () => {
 
   it('the programs of README.md print what it says', () => {
     const { text } = textFile('README.md')
-    expect(withRealOutput(text)).toBe(text)
+    const project = new Project()
+    try {
+      expect(withRealOutput(text, project)).toBe(text)
+    } finally {
+      project.remove()
+    }
   })
 
   it('README.md has the two commands', () => {

@@ -22,8 +22,15 @@ export function blocksOf(page: string): Block[] {
   }))
 }
 
+/** A directory in which the programs of a page are saved and run. */
+export interface Runner {
+  write(name: string, text: string): void
+  /** Runs `node …` in the directory; what it printed, whatever its end. */
+  run(command: string): string
+}
+
 /** What a user has: a directory with this package in `node_modules`, compiled, and nothing else. */
-export class Project {
+export class Project implements Runner {
   readonly directory = mkdtempSync(join(tmpdir(), 'seglog-readme-'))
 
   constructor() {
@@ -50,7 +57,6 @@ export class Project {
     writeFileSync(join(this.directory, name), text)
   }
 
-  /** Runs `node …` in the directory; what it printed, whatever its end. */
   run(command: string): string {
     const [program, ...words] = command.split(' ')
     if (program !== 'node') throw new Error(`only node is run here, not ${command}`)
@@ -67,21 +73,16 @@ export class Project {
  * A page with all that its programs print put in place: blocks `js file=NAME` are saved, and in blocks `console run` each
  * line `$ node …` is run in the order of the page, with its real output below it.
  */
-export function withRealOutput(page: string): string {
-  const project = new Project()
-  try {
-    return page.replace(
-      /^```(\w+)(?: ([^\n]*))?\n(.*?)^```$/gms,
-      (block, language: string, info: string, text: string) => {
-        const name = /^file=(\S+)$/.exec(info ?? '')?.[1]
-        if (name !== undefined) project.write(name, text)
-        if (language !== 'console' || info !== 'run') return block
-        const commands = text.split('\n').filter((line) => line.startsWith('$ '))
-        const real = commands.map((line) => `${line}\n${project.run(line.slice(2))}`).join('')
-        return `\`\`\`console run\n${real}\`\`\``
-      },
-    )
-  } finally {
-    project.remove()
-  }
+export function withRealOutput(page: string, project: Runner): string {
+  return page.replace(
+    /^```(\w+)(?: ([^\n]*))?\n(.*?)^```$/gms,
+    (block, language: string, info: string, text: string) => {
+      const name = /^file=(\S+)$/.exec(info ?? '')?.[1]
+      if (name !== undefined) project.write(name, text)
+      if (language !== 'console' || info !== 'run') return block
+      const commands = text.split('\n').filter((line) => line.startsWith('$ '))
+      const real = commands.map((line) => `${line}\n${project.run(line.slice(2))}`).join('')
+      return `\`\`\`console run\n${real}\`\`\``
+    },
+  )
 }
