@@ -11,7 +11,7 @@ export const FEATURES = [
   ...numbered('C', 1, 22),
   ...numbered('D', 1, 12),
   ...numbered('D', 18, 23),
-  ...numbered('E', 1, 5),
+  ...numbered('E', 1, 7),
 ]
 
 function numbered(letter: string, from: number, to: number): string[] {
