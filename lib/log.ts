@@ -2,6 +2,7 @@
 import type { RecoveryReport } from '../recovery/report.ts'
 import type { CopyReport } from '../recovery/backup.ts'
 import type { VerifyReport } from '../recovery/verify.ts'
+import type { ChainHead } from '../segments/chain.ts'
 import type { Environment, Timer } from '../segments/env/environment.ts'
 import { SeglogError, failedError } from '../segments/errors.ts'
 import type { Anchor, RunIdentity, RunStatus } from '../segments/format/manifest.ts'
@@ -145,6 +146,14 @@ export class Log<T> {
   /** First record that is not archived; one above `lastSequence` in an empty log. */
   get firstSequence(): number {
     return this.reading.view.firstSequence
+  }
+
+  /**
+   * The hash of all that is on disk, in a log with `chain`; undefined in others. Kept elsewhere, `verify({ expect: head })`
+   * shows a log that was cut or written anew.
+   */
+  head(): ChainHead | undefined {
+    return this.writer.head
   }
 
   /**

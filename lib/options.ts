@@ -1,4 +1,5 @@
 import { invalid } from '../segments/errors.ts'
+import type { ChainName } from '../segments/format/chain.ts'
 import { PAYLOAD_BYTES_LIMIT } from '../segments/format/frame.ts'
 import { SEGMENT_BYTES_MAX, UNIT } from '../segments/format/layout.ts'
 import type { Durability } from '../segments/placer.ts'
@@ -13,6 +14,12 @@ export interface OpenOptions<T> {
   readonly codec?: Codec<T> | SimpleCodec<T>
   /** Length of a segment file in bytes. Default 64 MiB; 64 KiB to 1 GiB, a multiple of 8. */
   readonly segmentBytes?: number
+  /** Whether each frame holds a hash over all before it; fixed when a log is made. Default: as it was made; `none` in a new one. */
+  readonly chain?: ChainName
+  /** In a log with a chain, a checkpoint behind so many records. Default 100,000. */
+  readonly checkpointRecords?: number
+  /** In a log with a chain, a checkpoint behind so many bytes. Default 16 MiB. */
+  readonly checkpointBytes?: number
   /** Longest encoded record in bytes. Default 16 MiB or what a segment can hold; at most 64 MiB. */
   readonly recordBytesMax?: number
   /** From this many queued bytes on, `ready()` waits. Default 8 MiB. */
@@ -44,6 +51,9 @@ export interface OpenOptions<T> {
 export interface ResolvedOptions<T> {
   readonly codec: Codec<T>
   readonly segmentBytes: number
+  readonly chain: ChainName | undefined
+  readonly checkpointRecords: number
+  readonly checkpointBytes: number
   readonly recordBytesMax: number
   readonly queueSoftBytes: number
   readonly queueHardBytes: number
@@ -70,6 +80,8 @@ export const LIMITS = Object.freeze({
   blockCacheBytes: { default: 32 * MIB, min: 0, max: 1024 * MIB },
   openFilesMax: { default: 64, min: 0, max: 65_536 },
   anchorsKept: { default: 4, min: 1, max: 64 },
+  checkpointRecords: { default: 100_000, min: 1, max: 4_294_967_295 },
+  checkpointBytes: { default: 16 * MIB, min: 4 * KIB, max: SEGMENT_BYTES_MAX },
 })
 
 /** Space of a segment that no payload can have: its header and that of a frame, with room for a whole timestamp. */
@@ -78,7 +90,7 @@ const SEGMENT_OVERHEAD_BYTES = 512
 /** `bytesMin`, for segments and queues, is lower in tests, which want logs of many small segments and short queues. */
 export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): ResolvedOptions<T> {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
-  mustBeKnown(options, ['codec', 'durability', 'onDamage', 'onCrash', 'keys', ...Object.keys(LIMITS)])
+  mustBeKnown(options, ['codec', 'chain', 'durability', 'onDamage', 'onCrash', 'keys', ...Object.keys(LIMITS)])
   const segmentBytes = whole('segmentBytes', options.segmentBytes, bytesMin) ?? LIMITS.segmentBytes.default
   if (segmentBytes % UNIT !== 0) throw invalid('segmentBytes', `a multiple of ${UNIT}`, segmentBytes)
   const holds = Math.min(segmentBytes - SEGMENT_OVERHEAD_BYTES, PAYLOAD_BYTES_LIMIT)
@@ -92,6 +104,9 @@ export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): Re
       queueHardBytes,
     ),
     queueHardBytes,
+    chain: oneOf('chain', options.chain, ['none', 'sha256']),
+    checkpointRecords: whole('checkpointRecords', options.checkpointRecords) ?? LIMITS.checkpointRecords.default,
+    checkpointBytes: whole('checkpointBytes', options.checkpointBytes) ?? LIMITS.checkpointBytes.default,
     durability: durabilityOf(options.durability) ?? 'synced',
     syncIntervalMs: whole('syncIntervalMs', options.syncIntervalMs),
     blockCacheBytes: whole('blockCacheBytes', options.blockCacheBytes) ?? LIMITS.blockCacheBytes.default,

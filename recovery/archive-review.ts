@@ -3,8 +3,8 @@ import { withFileIfThere } from '../segments/files.ts'
 import { decodeHeader } from '../segments/format/header.ts'
 import type { Manifest, SealedLine, SegmentLine } from '../segments/format/manifest.ts'
 import { ARCHIVE_DIRECTORY, parseName, segmentName, sidecarName } from '../segments/format/names.ts'
+import { headAtEnd } from '../segments/chain-end.ts'
 import { SegmentScanner } from '../segments/scan.ts'
-import { NO_HEAD } from '../segments/sealing.ts'
 import { archiveOf } from './archive.ts'
 import { hasDigestOf, isFileOf } from './archive-file.ts'
 import type { Finding } from './evidence.ts'
@@ -123,7 +123,7 @@ export function* lineOf(path: string, logId: string | undefined, ordinal: number
       lastSequence: last.lastSequence,
       dataBytes: last.wholeEnd,
       digest: last.digest,
-      head: NO_HEAD,
+      head: headAtEnd(scan.stretches, last.wholeEnd),
       baseTimestamp: String(header.baseTimestamp),
       lastTimestamp: String(last.lastTimestamp),
       ...(scan.holes.length > 0 ? { damaged: true as const } : {}),

@@ -6,8 +6,8 @@ import { decodeHeader } from '../segments/format/header.ts'
 import { FRAMES_START } from '../segments/format/layout.ts'
 import type { SealedLine } from '../segments/format/manifest.ts'
 import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
+import { headAtEnd } from '../segments/chain-end.ts'
 import { SegmentScanner } from '../segments/scan.ts'
-import { NO_HEAD } from '../segments/sealing.ts'
 import { BackupTarget, mustBeApart } from './backup-target.ts'
 import { copyRaw } from './copy.ts'
 import { type Watch, watched } from './verify-progress.ts'
@@ -145,7 +145,7 @@ function* checkCopy(source: Survey, part: Part, path: string): Steps<SealedLine>
       lastSequence: last.lastSequence,
       dataBytes: bytes,
       digest: last.digest,
-      head: NO_HEAD,
+      head: headAtEnd(scan.stretches, bytes),
       baseTimestamp: String(baseTimestamp),
       lastTimestamp: String(last.lastTimestamp),
     }

@@ -2,6 +2,7 @@ import { fillWithZeros } from '../segments/segment-files.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { createFile } from '../segments/files.ts'
+import type { ChainName } from '../segments/format/chain.ts'
 import { LOG_ID_BYTES, SLOTS_FILE_BYTES } from '../segments/format/layout.ts'
 import type { Manifest, RunIdentity } from '../segments/format/manifest.ts'
 import { SLOTS_NAME, segmentName, temporaryName } from '../segments/format/names.ts'
@@ -13,6 +14,7 @@ export function firstManifest(
   env: Environment,
   codec: string,
   segmentBytes: number,
+  chain: ChainName,
   run: RunIdentity | null,
 ): Manifest {
   return {
@@ -21,7 +23,7 @@ export function firstManifest(
     epoch: 0,
     createdAt: String(nanoseconds(env.nowMs())),
     status: 'running',
-    options: { segmentBytes, codec, compression: 'none', chain: 'none' },
+    options: { segmentBytes, codec, compression: 'none', chain },
     highWatermark: { ordinal: 0, offset: 0, sequence: 0 },
     clean: null,
     segments: [],

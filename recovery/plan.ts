@@ -1,7 +1,7 @@
 import { DIGEST_START } from '../segments/format/checksum.ts'
 import { FRAMES_START } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
-import { NO_HEAD } from '../segments/sealing.ts'
+import { headAtEnd } from '../segments/chain-end.ts'
 import { type Scan, hasFrames } from '../segments/stretches.ts'
 import { type Decision, decide } from './decide.ts'
 import type { Finding, Inspection, SegmentEvidence } from './evidence.ts'
@@ -162,7 +162,7 @@ function sealUnsealed(
     lastSequence,
     dataBytes,
     digest: (isWhole ? undefined : told?.digest) ?? last?.digest ?? DIGEST_START,
-    head: told?.head ?? NO_HEAD,
+    head: told?.head ?? headAtEnd(scan.stretches, dataBytes),
     baseTimestamp: String(header?.baseTimestamp ?? scan.baseTimestamp),
     lastTimestamp: String(last?.lastTimestamp ?? scan.baseTimestamp),
     ...(isWhole ? {} : { damaged: true as const }),

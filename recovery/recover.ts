@@ -1,6 +1,7 @@
 import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, runNow, step } from '../segments/env/steps.ts'
 import { SeglogError, newerFormat } from '../segments/errors.ts'
+import type { ChainName } from '../segments/format/chain.ts'
 import { CHAIN, COMPRESSION } from '../segments/format/layout.ts'
 import type { Manifest, RunIdentity } from '../segments/format/manifest.ts'
 import type { WriterStart } from '../segments/rolling.ts'
@@ -15,6 +16,8 @@ import type { RecoveryReport } from './report.ts'
 export interface RecoverOptions {
   readonly codec: string
   readonly segmentBytes: number
+  /** Undefined: as the log was made, and none in a new one. */
+  readonly chain?: ChainName | undefined
   /** `refuse`: lost acknowledged records make the opening fail. `accept-loss`: the log goes on without them. */
   readonly onDamage: 'refuse' | 'accept-loss'
   /** The last writer ran since this machine started, so what it handed to the system cannot have been lost. */
@@ -41,20 +44,21 @@ export function recover(env: Environment, directory: string, options: RecoverOpt
   const started = env.monotonicMs()
   const inspection = runNow(env, inspect(directory))
   if (inspection.state === 'traces') throw tracesError(inspection)
-  const manifest = inspection.manifest ?? firstManifest(env, options.codec, options.segmentBytes, options.run ?? null)
+  const { codec, segmentBytes, chain = 'none', run = null } = options
+  const manifest = inspection.manifest ?? firstManifest(env, codec, segmentBytes, chain, run)
   if (manifest.status !== 'running') throw sealedError(directory, manifest)
   checkOptions(directory, manifest, options)
   const plan = planRecovery(inspection, manifest, options.sameBoot)
   if (plan.decision.verdict === 'corrupt' && options.onDamage === 'refuse') throw corruptError(inspection, plan)
   if (inspection.state === 'nothing') runNow(env, syncParent(directory))
   const acted = runNow(env, act(env, inspection, manifest, plan))
-  const { codec } = manifest.options
   return {
     start: {
       identity: {
         logId: manifest.logId,
         epoch: acted.manifests.latest.epoch,
-        codec,
+        codec: manifest.options.codec,
+        chain: CHAIN[manifest.options.chain as ChainName],
       },
       position: acted.position,
       manifests: acted.manifests,
@@ -94,9 +98,17 @@ function* syncParent(directory: string): Steps<void> {
 }
 
 /** Whether this version, with this codec, can read a log. */
-export function checkOptions(directory: string, manifest: Manifest, options: Pick<RecoverOptions, 'codec'>): void {
+export function checkOptions(
+  directory: string,
+  manifest: Manifest,
+  options: Pick<RecoverOptions, 'codec' | 'chain'>,
+): void {
   const { codec, compression, chain } = manifest.options
   if (!Object.hasOwn(COMPRESSION, compression) || !Object.hasOwn(CHAIN, chain)) throw newerFormat(directory)
+  if (options.chain !== undefined && options.chain !== chain) {
+    const message = `whether a log has a hash chain is fixed when it is made, and this one was made with chain: '${chain}'. Open it with that, or without the option.`
+    throw new SeglogError('INVALID_ARGUMENT', message, { file: directory, expected: chain, found: options.chain })
+  }
   if (codec === options.codec) return
   throw new SeglogError('INVALID_ARGUMENT', 'the log was written with another codec. Open it with that one.', {
     file: directory,

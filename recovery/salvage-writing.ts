@@ -3,15 +3,15 @@ import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError } from '../segments/errors.ts'
 import { makeFile, writeAll } from '../segments/files.ts'
 import { DIGEST_START, addToDigest } from '../segments/format/checksum.ts'
+import { ChainHasher, NO_HEAD, chainStart } from '../segments/format/chain.ts'
 import { FrameDecoder, wholeSequence } from '../segments/format/frame.ts'
 import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
-import { FRAME, FRAMES_START, KIND, SEGMENT_BYTES_MAX, TAG, UNIT } from '../segments/format/layout.ts'
+import { CHAIN, FRAME, FRAMES_START, KIND, SEGMENT_BYTES_MAX, TAG, UNIT } from '../segments/format/layout.ts'
 import type { SealedLine } from '../segments/format/manifest.ts'
 import { MOVED_EXTRA_BYTES, moveFrame } from '../segments/format/move-frame.ts'
 import { segmentName } from '../segments/format/names.ts'
 import type { SegmentKey } from '../segments/scan.ts'
 import { drawSalt } from '../segments/segment-files.ts'
-import { NO_HEAD } from '../segments/sealing.ts'
 import { Window } from '../segments/window.ts'
 import type { SalvageRun } from './salvage-runs.ts'
 
@@ -25,9 +25,16 @@ export interface SalvageSource {
   readonly header: Pick<SegmentHeader, 'codec' | 'compression' | 'chain' | 'epoch'>
 }
 
-/** A dictionary frame, as it stood in its segment. */
-interface Definition {
+/** A frame that was just verified: `bytes[start…start+length)`, and in them its payload. */
+interface Found {
   readonly bytes: Buffer
+  readonly start: number
+  readonly length: number
+  readonly kind: number
+  /** Its tag. */
+  readonly flags: number
+  readonly payloadStart: number
+  readonly payloadEnd: number
   readonly timestamp: bigint
 }
 
@@ -39,8 +46,11 @@ export class SalvageWriter {
   private readonly env: Environment
   private readonly directory: string
   private readonly logId: string
+  /** Of the new log: it says nothing of the old one, of which some is lost. */
+  private readonly head: Buffer
 
   constructor(env: Environment, directory: string, logId: string) {
+    this.head = chainStart(logId)
     this.env = env
     this.directory = directory
     this.logId = logId
@@ -48,7 +58,7 @@ export class SalvageWriter {
 
   /** All runs of one segment, each into a segment of its own: a segment has no gap inside. */
   *writeRuns(source: SalvageSource, runs: readonly SalvageRun[]): Steps<void> {
-    const definitions: Definition[] = []
+    const definitions: Found[] = []
     for (const run of runs) {
       const isEmpty = run.lastSequence < run.firstSequence
       if (isEmpty) yield* new RunReader(source, run, definitions).skip()
@@ -56,7 +66,7 @@ export class SalvageWriter {
     }
   }
 
-  private *writeRun(source: SalvageSource, run: SalvageRun, definitions: Definition[]): Steps<void> {
+  private *writeRun(source: SalvageSource, run: SalvageRun, definitions: Found[]): Steps<void> {
     const before = this.lines.at(-1)
     const ordinal = (before?.ordinal ?? 0) + 1
     const runBytes = run.pieces.reduce((sum, { start, end }) => sum + end - start, 0)
@@ -78,9 +88,10 @@ export class SalvageWriter {
       },
     }
     const path = `${this.directory}/${segmentName(ordinal)}`
+    const { head } = this
     const written = yield* makeFile(path, function* (target) {
-      const output = new Output(target, header)
-      for (const definition of definitions) yield* output.define(definition, run.firstSequence)
+      const output = new Output(target, header, head)
+      for (const definition of definitions) yield* output.put(definition, run.firstSequence, false)
       yield* new RunReader(source, run, definitions).copyTo(output)
       yield* output.flush()
       yield* step({ do: 'sync', handle: target })
@@ -94,7 +105,7 @@ export class SalvageWriter {
       lastSequence: run.lastSequence,
       dataBytes: written.end,
       digest: written.digest,
-      head: NO_HEAD,
+      head: header.chain === CHAIN.none ? NO_HEAD : head.toString('hex'),
       baseTimestamp: String(header.baseTimestamp),
       lastTimestamp: String(written.lastTimestamp),
     })
@@ -110,27 +121,32 @@ class Output {
   private readonly salt: number
   private buffer = Buffer.alloc(OUTPUT_BYTES)
   private length = 0
+  private readonly hasher: ChainHasher | undefined
+  /** Hash of the last frame; shared, and changes in place. */
+  private readonly head: Buffer
 
-  constructor(target: Handle, header: SegmentHeader) {
+  constructor(target: Handle, header: SegmentHeader, head: Buffer) {
     this.target = target
+    this.head = head
+    this.hasher = header.chain === CHAIN.none ? undefined : new ChainHasher()
     this.salt = header.salt
     this.lastTimestamp = header.baseTimestamp
     this.length = encodeHeader(header).copy(this.buffer)
     this.end = this.length
   }
 
-  *define({ bytes, timestamp }: Definition, sequence: number): Steps<void> {
-    yield* this.put(bytes, 0, bytes.length, sequence, timestamp, false)
-  }
-
-  *put(from: Buffer, start: number, length: number, sequence: number, time: bigint, endsBatch: boolean): Steps<void> {
+  /** As the frame of this record, or before it. */
+  *put(frame: Found, sequence: number, endsBatch: boolean): Steps<void> {
+    const { bytes: from, start, length, timestamp: time } = frame
     const most = length + MOVED_EXTRA_BYTES
     if (this.length + most > this.buffer.length) yield* this.flush()
     if (most > this.buffer.length) this.buffer = Buffer.alloc(most)
     // The first frame of a segment holds its whole time, so that the base of times is in two places.
     const timestamp = this.end === FRAMES_START ? time : undefined
     const sequenceLow = Number(BigInt.asUintN(32, BigInt(sequence)))
-    const move = { offset: this.end, salt: this.salt, sequenceLow, timestamp, endsBatch }
+    this.hasher?.next(this.head, { ...frame, sequence, timeDelta: 0 }, from, frame.payloadStart, frame.payloadEnd)
+    const hash = this.hasher && this.head
+    const move = { offset: this.end, salt: this.salt, sequenceLow, timestamp, hash, endsBatch }
     const moved = moveFrame(from, start, length, move, this.buffer, this.length)
     this.length += moved.length
     this.end += moved.length
@@ -148,11 +164,11 @@ class Output {
 class RunReader {
   private readonly source: SalvageSource
   private readonly run: SalvageRun
-  private readonly definitions: Definition[]
+  private readonly definitions: Found[]
   private readonly decoder = new FrameDecoder()
   private readonly window = new Window()
 
-  constructor(source: SalvageSource, run: SalvageRun, definitions: Definition[]) {
+  constructor(source: SalvageSource, run: SalvageRun, definitions: Found[]) {
     this.source = source
     this.run = run
     this.definitions = definitions
@@ -175,17 +191,17 @@ class RunReader {
         yield* this.load(at, piece.end)
         const { bytes } = window.block
         const start = at - window.start
+        const { kind, tag: flags, length, payloadStart, payloadEnd } = decoder
         const timestamp = decoder.timestamp ?? source.baseTimestamp + BigInt(decoder.timeDelta)
-        if (decoder.kind === KIND.dictionary) {
-          this.definitions.push({ bytes: Buffer.from(bytes.subarray(start, start + decoder.length)), timestamp })
-        }
+        const frame = { bytes, start, length, kind, flags, payloadStart, payloadEnd, timestamp }
+        if (kind === KIND.dictionary) this.definitions.push(ownOf(frame))
         // What stands behind the last record belongs to one that is lost.
         if (output === undefined || next > run.lastSequence) continue
-        const isRecord = decoder.kind === KIND.record
+        const isRecord = kind === KIND.record
         const found = wholeSequence(decoder.sequenceLow, source.key.firstSequence)
         if (isRecord && found !== next) throw changed(source.path, at)
         const endsBatch = (decoder.tag & TAG.batchEnd) !== 0 || (isRecord && next === run.lastSequence)
-        yield* output.put(bytes, start, decoder.length, next, timestamp, endsBatch)
+        yield* output.put(frame, next, endsBatch)
         if (isRecord) next += 1
       }
     }
@@ -203,6 +219,13 @@ class RunReader {
       need = decoder.length
     }
   }
+}
+
+/** A copy that stays. */
+function ownOf(frame: Found): Found {
+  const { bytes, start, length, payloadStart, payloadEnd } = frame
+  const own = Buffer.from(bytes.subarray(start, start + length))
+  return { ...frame, bytes: own, start: 0, payloadStart: payloadStart - start, payloadEnd: payloadEnd - start }
 }
 
 function changed(file: string, offset: number): SeglogError {

@@ -1,15 +1,16 @@
 import { SMALL_SEGMENT_BYTES } from '../segments/allocator.ts'
 import { drawSalt } from '../segments/segment-files.ts'
+import { SegmentChain, headText } from '../segments/chain.ts'
+import { chainUpTo, headBefore } from '../segments/chain-end.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { isDiskFull } from '../segments/errors.ts'
 import { withFile } from '../segments/files.ts'
 import type { Predecessor, SegmentHeader } from '../segments/format/header.ts'
-import { CHAIN, COMPRESSION, UNIT } from '../segments/format/layout.ts'
+import { CHAIN, COMPRESSION, FRAMES_START, UNIT } from '../segments/format/layout.ts'
 import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest.ts'
 import { segmentName, temporaryName } from '../segments/format/names.ts'
 import { nonce } from '../segments/manifest-store.ts'
-import { NO_HEAD } from '../segments/sealing.ts'
 import { Segment, type SegmentPlan } from '../segments/segment.ts'
 import { copySegment } from './copy.ts'
 import { placeZeros } from './create.ts'
@@ -60,6 +61,9 @@ function unusedActive(work: Work, plan: SegmentPlan, before: SealedLine | undefi
   const lastSequence = Math.max(before?.lastSequence ?? work.plan.sequenceBefore, lost)
   const path = `${work.directory}/${segmentName(plan.ordinal)}`
   const active = new Segment(plan, path, predecessor && predecessorOf(predecessor), lastSequence + 1)
+  if (work.manifest.options.chain !== 'none') {
+    active.chain = new SegmentChain(headBefore(work.manifest.logId, active.predecessor), FRAMES_START, lastSequence)
+  }
   const lastTimestamp = before ? BigInt(before.lastTimestamp) : work.plan.timeBefore
   return { active, lastTimestamp, sealed: before }
 }
@@ -125,8 +129,16 @@ function usedActive(work: Work, tail: SegmentEvidence, plan: SegmentPlan, digest
   // Millions of places: taken over, because nothing looks at the scan any more.
   active.offsets = scan.offsets
   active.offsets.cut(decision.sequence - header.firstSequence + 1)
+  active.chain = chainOf(work, tail, header)
   active.definitions.push(...scan.definitions.slice(0, stretch.definitions))
   return { active, lastTimestamp: stretch.lastTimestamp, sealed: undefined }
+}
+
+/** The chain up to the end of what is accepted of the tail; undefined in a log without one. */
+function chainOf(work: Work, tail: SegmentEvidence, header: SegmentHeader): SegmentChain | undefined {
+  if (header.chain === CHAIN.none) return undefined
+  const before = headBefore(header.logId, header.predecessor)
+  return chainUpTo(tail.scan!.stretches, work.plan.decision.end, before, header.firstSequence)
 }
 
 /** Damage inside: the segment is sealed as it is, its bad bytes as bad as before, and writing goes on in a new one. */
@@ -145,7 +157,7 @@ function* sealDamaged(work: Work, tail: SegmentEvidence): Steps<SettledTail> {
     lastSequence: decision.sequence,
     dataBytes: decision.end,
     digest: copied?.digest ?? stretch.digest,
-    head: NO_HEAD,
+    head: headText(chainOf(work, tail, old)),
     baseTimestamp: String(old.baseTimestamp),
     lastTimestamp: String(stretch.lastTimestamp),
     damaged: true,

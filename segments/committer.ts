@@ -14,6 +14,8 @@ import type { SlotsFile } from './slots-file.ts'
  */
 export class Committer {
   position: Position
+  /** Hash of the frame at `position`; undefined in a log without a chain. */
+  head: Buffer | undefined
   failure: SeglogError | undefined
   readonly counts: CommitterCounts = { groups: 0, syncs: 0, bytes: 0, overtaken: 0 }
   /** Bytes in closed groups that are not on their way back yet. */
@@ -238,6 +240,7 @@ export class Committer {
     const { segment } = group
     this.slots.write(segment.plan.ordinal, group.end, group.lastSequence)
     this.position = { ordinal: segment.plan.ordinal, offset: group.end, sequence: group.lastSequence }
+    this.head = group.head
     segment.durableEnd = group.end
     const at = this.unsynced.indexOf(group)
     const covered = at < 0 ? this.unsynced : this.unsynced.slice(0, at + 1)

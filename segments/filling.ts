@@ -1,10 +1,10 @@
+import type { ChainMark, CheckpointPolicy } from './chain.ts'
 import { SeglogError, assert } from './errors.ts'
 import { DIGEST_START, addToDigest } from './format/checksum.ts'
 import { FrameEncoder, frameBytes } from './format/frame.ts'
 import { emptyDraft } from './format/frame-draft.ts'
 import {
-  CHAIN,
-  COMPRESSION,
+  CHAIN_HEAD_BYTES,
   KIND,
   NO_CLAIM,
   FRAMES_START,
@@ -13,8 +13,8 @@ import {
   UNIT,
   WIDE_BYTES,
 } from './format/layout.ts'
-import { encodeHeader } from './format/header.ts'
 import { type BufferPool, Group } from './group.ts'
+import { type LogIdentity, headerOf } from './group-header.ts'
 import type { Segment } from './segment.ts'
 import { keysBytes } from './space.ts'
 import { type TimeMark, Timeline } from './timeline.ts'
@@ -26,13 +26,6 @@ export interface PayloadEncoder {
   readonly plain: boolean
 }
 
-/** What stands in every segment header of a log. */
-export interface LogIdentity {
-  readonly logId: string
-  readonly epoch: number
-  readonly codec: string
-}
-
 /** Whether a full group may be closed for a record, or the group grows because a batch must stay in one. */
 export type Grouping = 'any group' | 'same group'
 
@@ -41,9 +34,14 @@ export interface FillingContext {
   readonly pool: BufferPool
   /** Milliseconds since 1970 with a fraction. */
   readonly nowMs: () => number
+  readonly checkpoints: CheckpointPolicy
   /** Takes a group that gets no more frames. */
   readonly closed: (group: Group) => void
 }
+
+const NO_PAYLOAD = new Uint8Array()
+/** Frame of a checkpoint, with its whole time. */
+const CHECKPOINT_BYTES_MAX = frameBytes(0, WIDE_BYTES + CHAIN_HEAD_BYTES)
 
 /** Where a filling stood, to go back to when a batch cannot be completed. */
 export interface FillingMark {
@@ -54,6 +52,7 @@ export interface FillingMark {
   readonly lastSequence: number
   readonly time: TimeMark
   readonly headerPending: boolean
+  readonly chain: ChainMark | undefined
   readonly definitions: readonly Uint8Array[]
   readonly definitionsFramed: number
 }
@@ -79,6 +78,8 @@ export class Filling {
   /** Definitions since the last mark. */
   private learned: Uint8Array[] = []
   private readonly time: Timeline
+  /** What its hash adds to each frame; 0 in a log without a chain. */
+  readonly hashBytes: number
 
   /** A segment with frames is gone on with; one without gets its header with the first frame. */
   constructor(context: FillingContext, segment: Segment, encoder: PayloadEncoder, floor: bigint) {
@@ -86,12 +87,14 @@ export class Filling {
     this.segment = segment
     this.encoder = encoder
     this.time = new Timeline(floor, context.nowMs)
+    this.hashBytes = segment.chain === undefined ? 0 : CHAIN_HEAD_BYTES
     this.headerPending = segment.end === 0
     if (this.headerPending) {
       segment.end = FRAMES_START
       segment.digest = DIGEST_START
     } else {
       this.time.resume(segment.baseTimestamp, floor)
+      segment.chain?.setBase(segment.baseTimestamp)
     }
     this.firstClaimEnd = segment.end
   }
@@ -125,11 +128,13 @@ export class Filling {
   ): boolean {
     const timeDelta = this.time.nextDelta(given)
     const wide = timeDelta >= TIME_DELTA_LIMIT ? WIDE_BYTES : 0
-    let need = frameBytes(payload.length, wide + keysBytes(keys)) + (this.segment.end === FRAMES_START ? WIDE_BYTES : 0)
-    for (const definition of this.definitions) need += frameBytes(definition.length, wide)
+    const own = wide + this.hashBytes
+    let need = frameBytes(payload.length, own + keysBytes(keys)) + (this.segment.end === FRAMES_START ? WIDE_BYTES : 0)
+    for (const definition of this.definitions) need += frameBytes(definition.length, own)
     if (this.segment.end + need > this.segment.plan.segmentBytes) return false
 
-    const group = this.groupFor(need, grouping, given)
+    const room = this.segment.chain === undefined ? need : need + CHECKPOINT_BYTES_MAX
+    const group = this.groupFor(room, grouping, given)
     if (this.definitions.length > 0) {
       for (const definition of this.definitions) this.frame(group, KIND.dictionary, 0, timeDelta, given, definition)
       this.segment.definitions.push(...this.definitions)
@@ -142,14 +147,25 @@ export class Filling {
     this.draft.keys = undefined
     this.segment.lastSequence += 1
     group.lastSequence = this.segment.lastSequence
+    if (this.segment.chain !== undefined && flags === TAG.batchEnd) this.placeCheckpoint(group, timeDelta, given)
     return true
+  }
+
+  /** Behind a whole batch and in its group, where one is due and fits; else behind the first of the next segment. */
+  private placeCheckpoint(group: Group, timeDelta: number, given: bigint | undefined): void {
+    const { segment, context } = this
+    const chain = segment.chain!
+    if (!chain.isCheckpointDue(context.checkpoints, segment.end, segment.lastSequence)) return
+    if (segment.end + CHECKPOINT_BYTES_MAX > segment.plan.segmentBytes) return
+    this.frame(group, KIND.checkpoint, TAG.batchEnd, timeDelta, given, NO_PAYLOAD)
+    chain.checkpointed(segment.end, segment.lastSequence)
   }
 
   /** Frames what stands between batches and is no record, a batch of its own, unless it does not fit. */
   placeControl(kind: number, payload: Uint8Array): boolean {
     const timeDelta = this.time.nextDelta(undefined)
     const isWide = timeDelta >= TIME_DELTA_LIMIT || this.segment.end === FRAMES_START
-    const need = frameBytes(payload.length, isWide ? WIDE_BYTES : 0)
+    const need = frameBytes(payload.length, (isWide ? WIDE_BYTES : 0) + this.hashBytes)
     if (this.segment.end + need > this.segment.plan.segmentBytes) return false
     const group = this.groupFor(need, 'any group', undefined)
     this.frame(group, kind, TAG.batchEnd, timeDelta, undefined, payload)
@@ -167,6 +183,7 @@ export class Filling {
       lastSequence: segment.lastSequence,
       time: this.time.mark(),
       headerPending: this.headerPending,
+      chain: segment.chain?.mark(),
       definitions: this.definitions.slice(),
       definitionsFramed: segment.definitions.length,
     }
@@ -185,6 +202,7 @@ export class Filling {
     this.segment.offsets.cut(mark.lastSequence - this.segment.firstSequence + 1)
     this.time.reset(mark.time)
     this.headerPending = mark.headerPending
+    if (mark.chain) this.segment.chain!.reset(mark.chain)
     this.segment.definitions.length = mark.definitionsFramed
     this.definitions = [...mark.definitions, ...this.learned]
   }
@@ -195,6 +213,7 @@ export class Filling {
     if (group === undefined) return undefined
     this.group = undefined
     this.previous = group
+    group.head = this.segment.chain?.headNow()
     return group
   }
 
@@ -225,6 +244,8 @@ export class Filling {
       draft.timestamp = undefined
       this.time.take(timeDelta)
     }
+    // Over the payload as it is before anything is done to it.
+    if (segment.chain !== undefined) draft.hash = segment.chain.next(draft, payload)
     const length = this.frames.encode(group.buffer, group.length, offset, segment.plan.salt, draft, payload)
     group.length += length
     segment.end += length
@@ -258,37 +279,12 @@ export class Filling {
     const { segment } = this
     assert(segment.end === FRAMES_START, 'a header goes out with the first frame')
     segment.baseTimestamp = this.time.start(given)
+    segment.chain?.setBase(segment.baseTimestamp)
     const header = headerOf(segment, this.context.identity)
     group.buffer.set(header, 0)
     group.length = header.length
     this.headerPending = false
   }
-}
-
-function headerOf(segment: Segment, identity: LogIdentity): Buffer {
-  const { ordinal, salt, segmentBytes } = segment.plan
-  const { firstSequence, baseTimestamp, predecessor } = segment
-  const { logId, epoch, codec } = identity
-  const compression = COMPRESSION.none
-  const chain = CHAIN.none
-  return encodeHeader({
-    logId,
-    ordinal,
-    firstSequence,
-    baseTimestamp,
-    segmentBytes,
-    salt,
-    epoch,
-    codec,
-    compression,
-    chain,
-    predecessor,
-  })
-}
-
-/** Makes the header of a group that was not sent yet agree with a file that came out smaller than planned. */
-export function rewriteHeader(group: Group, identity: LogIdentity): void {
-  if (group.start === 0) group.buffer.set(headerOf(group.segment, identity), 0)
 }
 
 function reasonOf(error: unknown): string {

@@ -31,6 +31,8 @@ export class Group {
   length = 0
   /** Last record in it or before it. */
   lastSequence: number
+  /** Hash of its last frame, once it gets no more; undefined in a log without a chain. */
+  head: Buffer | undefined
   /** Whether it is written so that it is durable. Fixed once it is sent: later groups claim it or not by this. */
   synced = false
   sent = false

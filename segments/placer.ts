@@ -56,7 +56,7 @@ export class Placer {
     for (let index = 0; index < values.length; index++) {
       const payload = this.encode(filling, values[index])
       const keys = options.keyBlocks?.[index]
-      bytes += segmentBytesFor(payload.length, keys)
+      bytes += segmentBytesFor(payload.length, keys, filling.hashBytes)
       const flags = index === values.length - 1 ? TAG.batchEnd : 0
       fitted &&= filling.place(payload, flags, options.timestampNs, grouping, keys)
     }

@@ -1,17 +1,20 @@
 import { Allocator } from './allocator.ts'
+import { SegmentChain, headText } from './chain.ts'
 import { closeSegment, openSegment } from './segment-files.ts'
 import type { Committer } from './committer.ts'
 import type { Environment } from './env/environment.ts'
 import { runNow } from './env/steps.ts'
 import { releaseSpace } from './ending.ts'
 import { wrapSystemError } from './errors.ts'
-import { Filling, type FillingContext, type LogIdentity, type PayloadEncoder, rewriteHeader } from './filling.ts'
+import { Filling, type FillingContext, type PayloadEncoder } from './filling.ts'
+import { FRAMES_START } from './format/layout.ts'
 import type { SegmentLine } from './format/manifest.ts'
 import { segmentName } from './format/names.ts'
 import type { Position } from './format/slots.ts'
 import type { Group } from './group.ts'
+import { type LogIdentity, rewriteHeader } from './group-header.ts'
 import type { ManifestStore } from './manifest-store.ts'
-import { NO_HEAD, Sealer, whenQuiet } from './sealing.ts'
+import { Sealer, whenQuiet } from './sealing.ts'
 import { Segment, type SegmentPlan } from './segment.ts'
 import type { SidecarStore } from './sidecar-store.ts'
 
@@ -87,10 +90,16 @@ export class Rolling {
     const current = this.filling.segment
     const ordinal = current.isUsed ? current.plan.ordinal + 1 : current.plan.ordinal
     const plan = this.allocator.next(ordinal, current.plan, Math.min(bytes, this.segmentBytes))
-    const before = { ordinal: current.plan.ordinal, bytes: current.end, digest: current.digest, head: NO_HEAD }
+    const before = {
+      ordinal: current.plan.ordinal,
+      bytes: current.end,
+      digest: current.digest,
+      head: headText(current.chain),
+    }
     const path = `${this.directory}/${segmentName(ordinal)}`
     const predecessor = current.isUsed ? before : current.predecessor
     const segment = new Segment(plan, path, predecessor, current.lastSequence + 1)
+    if (current.chain) segment.chain = new SegmentChain(current.chain.headNow(), FRAMES_START, current.lastSequence)
     // Where the last spare could not be made, the caller learns it now, before a sequence is given away.
     if (this.allocator.failure !== undefined && !this.allocator.has(plan)) this.makeReadyNow(segment, bytes)
     return new Filling(this.context, segment, this.newEncoder([]), this.filling.lastTimestamp)

@@ -3,7 +3,7 @@ import type { Steps } from './env/steps.ts'
 import { FilePart } from './file-part.ts'
 import { DIGEST_START, addToDigest } from './format/checksum.ts'
 import { FrameDecoder, type FrameFinding, wholeSequence } from './format/frame.ts'
-import { FRAME, FRAMES_START, KIND, NO_CLAIM, SEGMENT_BYTES_MAX, TAG, UNIT } from './format/layout.ts'
+import { CHAIN_HEAD_BYTES, FRAME, FRAMES_START, KIND, NO_CLAIM, SEGMENT_BYTES_MAX, TAG, UNIT } from './format/layout.ts'
 import { OffsetList } from './segment.ts'
 import { type Hole, type LifecycleFrame, type Scan, type Stretch, emptyStretch } from './stretches.ts'
 import { Window, windowBytes } from './window.ts'
@@ -153,6 +153,7 @@ export class SegmentScanner {
     let wholeDigest = 0
     let delta = 0
     let wide: bigint | undefined
+    let hashStart: number | undefined
     while (decoder.read(block, at - start, length, at, key.salt) === 'frame' && decoder.kind === KIND.record) {
       const sequence = lastSeen + 1
       // The low 32 bits are enough: no segment holds as many records as they count.
@@ -169,6 +170,7 @@ export class SegmentScanner {
       wholeDigest = digest
       delta = decoder.timeDelta
       wide = decoder.timestamp
+      hashStart = (decoder.tag & TAG.chained) === 0 ? undefined : decoder.hashStart
     }
     this.digest = digest
     this.claimedEnd = claimedEnd
@@ -179,6 +181,7 @@ export class SegmentScanner {
     stretch.lastSequence = whole
     stretch.digest = wholeDigest
     stretch.lastTimestamp = wide ?? this.base + BigInt(delta)
+    stretch.head = hashAt(block.bytes, hashStart)
     stretch.definitions = this.definitions.length
     return at
   }
@@ -212,6 +215,8 @@ export class SegmentScanner {
     stretch.lastSequence = stretch.lastSeen
     stretch.digest = this.digest
     stretch.lastTimestamp = decoder.timestamp ?? this.base + BigInt(decoder.timeDelta)
+    stretch.head = hashAt(decoder.source, (decoder.tag & TAG.chained) === 0 ? undefined : decoder.hashStart)
+    if (decoder.kind === KIND.checkpoint) stretch.checkpoint = { end: stretch.end, sequence: stretch.lastSeen }
     stretch.definitions = this.definitions.length
   }
 
@@ -257,4 +262,9 @@ export class SegmentScanner {
   private endsAt(at: number): FrameFinding {
     return at >= this.end ? 'zeros' : 'short'
   }
+}
+
+/** A copy: the block is read into again. */
+function hashAt(bytes: Buffer, start: number | undefined): Buffer | undefined {
+  return start === undefined ? undefined : Buffer.from(bytes.subarray(start, start + CHAIN_HEAD_BYTES))
 }

@@ -1,5 +1,6 @@
 import type { Environment } from './env/environment.ts'
 import { type Steps, runLater, runNow, step } from './env/steps.ts'
+import { headText } from './chain.ts'
 import { closeSegment } from './segment-files.ts'
 import { SeglogError } from './errors.ts'
 import type { SealedLine } from './format/manifest.ts'
@@ -10,9 +11,6 @@ import type { SidecarStore } from './sidecar-store.ts'
 
 /** Segments that may wait for the background to seal them. */
 const WAITING_MAX = 4
-
-/** Last hash of a log without a chain. */
-export const NO_HEAD = '0'.repeat(64)
 
 /**
  * Seals segments in the background, once their successor is in use and no call holds their files. What fails here is left
@@ -125,7 +123,7 @@ export function sealedLine(segment: Segment): SealedLine {
     lastSequence: segment.lastSequence,
     dataBytes: segment.end,
     digest: segment.digest,
-    head: NO_HEAD,
+    head: headText(segment.chain),
     baseTimestamp: String(segment.baseTimestamp),
     lastTimestamp: String(segment.lastTimestamp),
   }

@@ -1,3 +1,4 @@
+import type { SegmentChain } from './chain.ts'
 import type { Handle } from './env/environment.ts'
 import type { Predecessor } from './format/header.ts'
 import { FRAMES_START } from './format/layout.ts'
@@ -42,6 +43,8 @@ export class Segment {
   end = 0
   digest = 0
   lastSequence: number
+  /** Undefined in a log without a chain. */
+  chain: SegmentChain | undefined
   /** Calls given to the thread pool that hold one of its handles. */
   outstanding = 0
   /** Called when `outstanding` falls to zero. */

@@ -4,9 +4,9 @@ import { FRAMES_START, KEYS_LENGTH_BYTES, WIDE_BYTES } from './format/layout.ts'
 /** Bytes that the first frame needs beside its own: the header, and its timestamp, which is always whole. */
 export const FIRST_FRAME_EXTRA = FRAMES_START + WIDE_BYTES
 
-/** The least a segment must be able to hold for one payload and its key block. */
-export function segmentBytesFor(payloadBytes: number, keys: Uint8Array | undefined): number {
-  return FIRST_FRAME_EXTRA + frameBytes(payloadBytes, WIDE_BYTES + keysBytes(keys))
+/** The least a segment must be able to hold for one payload, its key block, and the hash that each frame of a log has. */
+export function segmentBytesFor(payloadBytes: number, keys: Uint8Array | undefined, hashBytes: number): number {
+  return FIRST_FRAME_EXTRA + frameBytes(payloadBytes, WIDE_BYTES + hashBytes + keysBytes(keys))
 }
 
 /** What a key block adds to a frame. */

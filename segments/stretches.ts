@@ -17,6 +17,10 @@ export interface Stretch {
   digest: number
   lastTimestamp: bigint
   definitions: number
+  /** Hash of the frame that ends that batch; undefined where it has none, and where there is no such batch. */
+  head: Buffer | undefined
+  /** Where the last checkpoint in it ends, and the last record before that. */
+  checkpoint: { readonly end: number; readonly sequence: number } | undefined
 }
 
 /** Bytes between two stretches, whatever they are, or behind the last, if they are not zeros only. */
@@ -66,6 +70,8 @@ export function emptyStretch(start: number, firstSequence: number, time: bigint)
     digest: DIGEST_START,
     lastTimestamp: time,
     definitions: 0,
+    head: undefined,
+    checkpoint: undefined,
   }
 }
 

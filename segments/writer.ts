@@ -1,4 +1,5 @@
 /* Over 300 lines because what a log asks and what the committer asks meet here; each is a few lines. */
+import type { ChainHead, CheckpointPolicy } from './chain.ts'
 import type { WriterObserver } from './committer-hooks.ts'
 import { Committer } from './committer.ts'
 import type { Environment } from './env/environment.ts'
@@ -14,7 +15,7 @@ import { type EncoderFactory, Rolling, type WriterStart } from './rolling.ts'
 import type { Segment } from './segment.ts'
 import type { SlotsFile } from './slots-file.ts'
 
-export interface WriterLimits {
+export interface WriterLimits extends CheckpointPolicy {
   readonly segmentBytes: number
   readonly recordBytesMax: number
   readonly queueSoftBytes: number
@@ -77,12 +78,14 @@ export class Writer {
         this.onChange?.()
       },
     })
+    this.committer.head = start.active.chain?.headNow()
     start.manifests.position = () => this.committer.position
     slots.onFailure = (error) => this.committer.fail(error)
     const context: FillingContext = {
       identity: start.identity,
       pool,
       nowMs: () => env.nowMs(),
+      checkpoints: limits,
       closed: (group) => {
         this.committer.enqueue(group)
         // A burst fills a segment faster than its groups become durable.
@@ -99,6 +102,12 @@ export class Writer {
 
   get active(): Segment {
     return this.rolling.filling.segment
+  }
+
+  /** The durable end of the chain; undefined in a log without one. */
+  get head(): ChainHead | undefined {
+    const { head, position } = this.committer
+    return head && { sequence: position.sequence, hash: head.toString('hex') }
   }
 
   /** Bytes that are not on disk yet. */
@@ -122,7 +131,7 @@ export class Writer {
     const payload = this.placer.encode(filling, value)
     const keys = options.keyBlocks?.[0]
     if (!filling.place(payload, TAG.batchEnd, options.timestampNs, 'any group', keys)) {
-      this.placeInNext([value], segmentBytesFor(payload.length, keys), options)
+      this.placeInNext([value], segmentBytesFor(payload.length, keys, filling.hashBytes), options)
     }
     return this.appended(options.durability)
   }
@@ -151,8 +160,9 @@ export class Writer {
   /** Writes a frame that is no record and stands between batches; resolves when it is durable. */
   control(kind: number, payload: Uint8Array): Promise<void> {
     this.mayAppend()
-    if (!this.rolling.filling.placeControl(kind, payload)) {
-      const next = this.rolling.startNext(segmentBytesFor(payload.length, undefined))
+    const { filling } = this.rolling
+    if (!filling.placeControl(kind, payload)) {
+      const next = this.rolling.startNext(segmentBytesFor(payload.length, undefined, filling.hashBytes))
       const isPlaced = next.placeControl(kind, payload)
       assert(isPlaced, 'a segment is made as long as what it is made for')
       this.rolling.roll(next)

@@ -140,6 +140,17 @@ export const COMPRESSION = Object.freeze({
 })
 export const CHAIN = Object.freeze({ none: 0, sha256: 1 })
 
+/** Beside the kind, in a link of the chain: the payload is plain. */
+export const CHAIN_PLAIN = 0x10
+
+/** What the hash of a frame covers before its payload. */
+export const CHAIN_LINK = layout([
+  { name: 'previous', type: 'bytes', size: CHAIN_HEAD_BYTES },
+  { name: 'sequence', type: 'u64', size: 8 },
+  { name: 'timestamp', type: 'u64', size: 8 },
+  { name: 'kind', type: 'u8', size: 1 },
+])
+
 export const SLOT = layout([
   ...PREFIX.fields,
   { name: 'logId', type: 'bytes', size: LOG_ID_BYTES },

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Filling, type PayloadEncoder } from '../../segments/filling.ts'
 import { Block, FrameDecoder } from '../../segments/format/frame.ts'
 import { decodeHeader } from '../../segments/format/header.ts'
-import { KIND, SEGMENT_HEADER, TAG, UNIT } from '../../segments/format/layout.ts'
+import { CHAIN, KIND, SEGMENT_HEADER, TAG, UNIT } from '../../segments/format/layout.ts'
 import { BufferPool, GROUP_BYTES, type Group } from '../../segments/group.ts'
 import { Segment } from '../../segments/segment.ts'
 
@@ -24,8 +24,9 @@ function filling(segmentBytes = 64 * 1024, using = encoder): Made {
   const closed: Group[] = []
   let ms = 1000
   const context = {
-    identity: { logId: 'ab'.repeat(16), epoch: 1, codec: 'bytes' },
+    identity: { logId: 'ab'.repeat(16), epoch: 1, codec: 'bytes', chain: CHAIN.none },
     pool: new BufferPool(2),
+    checkpoints: { checkpointRecords: Infinity, checkpointBytes: Infinity },
     nowMs: () => (ms += 1),
     closed: (group: Group) => closed.push(group),
   }

@@ -26,6 +26,7 @@ describe('the tables of docs/format.md are those of the code', () => {
     ['Prefix', PREFIX],
     ['Segment header', SEGMENT_HEADER],
     ['Frame', FRAME],
+    ['Hash chain', layout.CHAIN_LINK],
     ['Durable slots', SLOT],
     ['Sidecar', layout.SIDECAR_PAGE],
     ['Sidecar section', layout.SIDECAR_SECTION],
@@ -52,7 +53,7 @@ describe('the tables of docs/format.md are those of the code', () => {
 
   test('limits', () => {
     const rows = table('Limits', ['name', 'value', 'meaning'])
-    expect(rows.length).toBe(26)
+    expect(rows.length).toBe(27)
     const constants = layout as unknown as Record<string, unknown>
     for (const { name, value } of rows)
       expect({ name, value: Number(value) }).toEqual({ name, value: constants[name!] })
@@ -240,7 +241,7 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
     ]
     expect(vectorNames('hex').sort()).toEqual(tested.sort())
     expect(vectorNames('json').sort()).toEqual(
-      [...tested, 'seed', 'digest', 'keys', 'key-block', 'fingerprints'].sort(),
+      [...tested, 'seed', 'chain', 'digest', 'keys', 'key-block', 'fingerprints'].sort(),
     )
     expect(vectorNames('text')).toEqual(['manifest'])
   })
