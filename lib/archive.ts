@@ -105,12 +105,13 @@ export class Archiver {
     const archive = archiveOf(this.directory, place)
     const lastLine = lines.at(-1)
     const live = latest.segments.filter(isSealed).find((line) => !lines.some((each) => each.ordinal === line.ordinal))
-    const firstSequence = lastLine === undefined ? live?.firstSequence : lastLine.lastSequence + 1
+    const before = lastLine ?? latest.segments.findLast(isArchived)
+    const firstSequence = lastLine === undefined ? live?.firstSequence : undefined
     const last = lastLine?.lastSequence ?? 0
     return {
       segments: lines.map((line) => describe(line, archive)),
       bytes: lines.reduce((sum, { dataBytes }) => sum + dataBytes, 0),
-      firstSequence: firstSequence ?? latest.highWatermark.sequence + 1,
+      firstSequence: firstSequence ?? (before?.lastSequence ?? 0) + 1,
       unreadable: last > 0 ? { from: lines[0]!.firstSequence, to: last } : undefined,
       cutOff: needyBefore(latest, Math.min(sequence, last + 1)).map(({ name }) => name),
     }

@@ -2,7 +2,7 @@ import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { removeIfThere, withFile } from '../segments/files.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
-import { SLOTS_NAME, manifestName, segmentName, sidecarName } from '../segments/format/names.ts'
+import { ARCHIVE_DIRECTORY, SLOTS_NAME, manifestName, segmentName, sidecarName } from '../segments/format/names.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { ManifestStore } from '../segments/manifest-store.ts'
 import type { Segment, SegmentPlan } from '../segments/segment.ts'
@@ -43,6 +43,8 @@ export function* act(env: Environment, inspection: Inspection, manifest: Manifes
   const tail = yield* settleTail(work)
   if (!inspection.slotsThere) yield* placeSlots(env, directory)
   yield* step({ do: 'syncDirectory', path: directory })
+  // Names that a killed process removed there are gone for everyone but the disk: a power cut would bring them back.
+  if (inspection.hasArchive) yield* step({ do: 'syncDirectory', path: `${directory}/${ARCHIVE_DIRECTORY}` })
 
   noteSidecars(work)
   const { active } = tail

@@ -64,4 +64,6 @@ export interface Inspection {
   readonly temporary: readonly string[]
   /** Copies of segments that count in another place: an archiving or restoring was interrupted. */
   readonly stale: readonly string[]
+  /** There is a directory `archive/`. */
+  readonly hasArchive: boolean
 }

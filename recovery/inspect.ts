@@ -80,6 +80,7 @@ export function* inspect(directory: string): Steps<Inspection> {
     foreign: names.foreign,
     temporary: names.temporary,
     stale: archive.stale,
+    hasArchive: names.archive,
   }
 }
 
@@ -181,5 +182,6 @@ function nothing(directory: string, names: Names, traces: readonly string[], fin
     foreign: names.foreign,
     temporary: names.temporary,
     stale: [],
+    hasArchive: names.archive,
   }
 }

@@ -39,6 +39,19 @@ export type Command =
   | { readonly do: 'ready' }
   | { readonly do: 'roll' }
   | { readonly do: 'close-and-open' }
+  /** Archives what lies before so many quarters of the log; `wait` false goes on while it is moved. */
+  | {
+      readonly do: 'archive'
+      readonly quarters: number
+      readonly to: 'the log' | 'elsewhere'
+      readonly wait: boolean
+    }
+  /** Brings back what is archived from so many quarters of the log on. */
+  | { readonly do: 'restore'; readonly quarters: number; readonly wait: boolean }
+  /** Copies the log into a new directory, also while it is written. */
+  | { readonly do: 'copy'; readonly wait: boolean }
+  /** Salvages the log into a new directory; with `rot` while it is closed and one byte of a sealed segment is damaged. */
+  | { readonly do: 'salvage'; readonly rot?: number }
   | { readonly do: 'read'; readonly how: 'now' | 'later' }
   /** Somebody follows the log in the same process from here on, until it is closed. */
   | { readonly do: 'follow'; readonly from: 'the first' | 'the next' }

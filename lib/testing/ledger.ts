@@ -7,6 +7,19 @@ export interface Survivor {
   readonly value: unknown
 }
 
+/** A copy or a salvage that was asked for. */
+export interface BackupNote {
+  readonly directory: string
+  /** It must reach this record at least. */
+  readonly atLeast: number
+  /** Its last record, when it was said to be done. */
+  done?: number
+  /** What it may hold: what was there while it was made. */
+  records?: readonly RecordNote[]
+  /** Records of it that were damaged when it was made. */
+  lost?: readonly number[]
+}
+
 /**
  * What the world outside knows of a log: which records were asked for, and up to where they were promised. The promises
  * of `docs/promises.md` are statements about it. Plain arrays: this is the model that the log is compared with.
@@ -21,6 +34,13 @@ export class Ledger {
   /** Up to here they are promised as long as only processes die. */
   written = 0
   nextId = 1
+  /** Records up to `surely` are archived, those behind `perhaps` are not: they differ while segments are moved. */
+  archived = { surely: 0, perhaps: 0 }
+  /** Which copies and salvages there are that nobody looked at since a crash. */
+  backups: BackupNote[] = []
+  backupsMade = 0
+  /** A bit that is turned round as long as the world looks at what comes of it. */
+  rot: { readonly path: string; readonly bit: number } | undefined
   /** Files that openings kept aside, and what is in them. */
   kept = new Map<string, Uint8Array>()
 
@@ -31,6 +51,10 @@ export class Ledger {
     copy.acknowledged = this.acknowledged
     copy.written = this.written
     copy.nextId = this.nextId
+    copy.archived = this.archived
+    copy.backups = this.backups.map((backup) => ({ ...backup }))
+    copy.backupsMade = this.backupsMade
+    copy.rot = this.rot
     copy.kept = new Map(this.kept)
     return copy
   }
@@ -56,14 +80,32 @@ export class Ledger {
     this.written = Math.max(this.written, sequence)
   }
 
-  /** Compares what an opening found with what was promised; from then on all of it is promised, and nothing else. */
-  survived(survivors: readonly Survivor[], values: Values): void {
+  /** Whatever is moved now, records up to these are archived when it is done, or none beyond. */
+  moves(surely: number, perhaps: number): void {
+    const { archived } = this
+    this.archived = { surely: Math.min(archived.surely, surely), perhaps: Math.max(archived.perhaps, perhaps) }
+  }
+
+  /** The first record that is not archived, as the log says it. */
+  moved(firstSequence: number): void {
+    const { surely, perhaps } = this.archived
+    const last = firstSequence - 1
+    if (last < surely || last > perhaps) fail(`archived are records up to ${last}, not ${surely} to ${perhaps}`)
+    this.archived = { surely: last, perhaps: last }
+  }
+
+  /**
+   * Compares what an opening found, from the first record on that is not archived, with what was promised; from then on all
+   * of it is promised, and nothing else.
+   */
+  survived(survivors: readonly Survivor[], values: Values, firstSequence: number): void {
     const { records, acknowledged, written } = this
-    const count = survivors.length
+    this.moved(firstSequence)
+    const count = firstSequence - 1 + survivors.length
     if (count < acknowledged) fail(`acknowledged up to ${acknowledged}, found only ${count} records`)
     if (count < written) fail(`written up to ${written} and only processes died, found only ${count} records`)
     if (count > records.length) fail(`${records.length} records were ever appended, found ${count}`)
-    this.compare(survivors, values)
+    this.compare(survivors, values, firstSequence)
     const last = records[count - 1]
     if (last !== undefined && !last.endsBatch) fail(`record ${count} is there without the end of its batch`)
     this.records = records.slice(0, count)
@@ -71,21 +113,22 @@ export class Ledger {
     this.written = count
   }
 
-  /** Compares records with what was appended, from the first one on, and their timestamps with what was read before. */
-  compare(found: readonly Survivor[], values: Values): void {
+  /** Compares records with what was appended, from this one on, and their timestamps with what was read before. */
+  compare(found: readonly Survivor[], values: Values, firstSequence: number): void {
     for (const [index, { sequence, timestampNs, value }] of found.entries()) {
-      const expected = index + 1
-      const note = this.records[index]
+      const expected = firstSequence + index
+      const note = this.records[expected - 1]
       if (sequence !== expected) fail(`record ${expected} says that it is ${sequence}`)
       if (note === undefined) fail(`record ${expected} was never appended`)
       const instead = values.mismatch(note, value)
       if (instead !== undefined) fail(`record ${expected} should be ${JSON.stringify(note)} and is ${instead}`)
       const before = index === 0 ? 0n : found[index - 1]!.timestampNs
       if (timestampNs < before) fail(`record ${expected} is older than the one before it`)
-      const known = this.times[index]
+      const known = this.times[expected - 1]
       if (known !== undefined && known !== timestampNs) fail(`record ${expected} had another timestamp before`)
     }
-    this.times = found.map((each) => each.timestampNs)
+    for (const { sequence, timestampNs } of found) this.times[sequence - 1] = timestampNs
+    this.times.length = firstSequence - 1 + found.length
   }
 }
 

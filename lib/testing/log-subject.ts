@@ -3,6 +3,7 @@ import { SeglogError, hasCode } from '../../segments/errors.ts'
 import type { Log } from '../log.ts'
 import type { Command } from './commands.ts'
 import { Ledger } from './ledger.ts'
+import { checkBackup } from './backups.ts'
 import { checkOpened, filesBefore } from './oracle.ts'
 import { perform } from './performers.ts'
 import { type LogSetup, type Opened, openSimulated, Session } from './session.ts'
@@ -42,11 +43,21 @@ export class LogSubject implements Subject<Command, Ledger> {
     const faulty = life.faulty || env.capacity !== Infinity
     // What was only written is not promised any more; also not to those who come after.
     if (life.after !== 'kill') notes.written = 0
+    restIn(env, notes)
     const opened = await this.open(env, notes, { ...life, faulty })
     if (opened === undefined || !life.goesOn) return
     const session = new Session(env, notes, this.setup, opened, faulty)
+    if (!faulty) await this.checkBackups(env, notes)
     for (const command of this.setup.goingOn ?? GOING_ON) await perform(session, command)
+    if (notes.archived.perhaps > 0)
+      for (const command of MOVING[notes.nextId % MOVING.length]!) await perform(session, command)
     await session.settle()
+  }
+
+  /** What was copied or salvaged before a crash, or was about to be. */
+  private async checkBackups(env: SimulatedEnvironment, notes: Ledger): Promise<void> {
+    for (const backup of notes.backups) await checkBackup(env, this.setup, backup)
+    notes.backups = []
   }
 
   /** Opens and checks; undefined where calls fail and the log says so. */
@@ -93,6 +104,22 @@ export class LogSubject implements Subject<Command, Ledger> {
 
 /** What a failing system may be called: never CORRUPT, for nothing is. */
 const REFUSALS: readonly string[] = ['IO', 'DISK_FULL', 'FAILED']
+
+/** What a crash interrupted: the damaged byte is sound again, and a copy holds what was appended by then. */
+function restIn(env: SimulatedEnvironment, notes: Ledger): void {
+  const { rot } = notes
+  notes.rot = undefined
+  if (rot !== undefined) env.files.flip(rot.path, rot.bit)
+  for (const backup of notes.backups) backup.records ??= notes.records.slice()
+}
+
+/** With segments in the archive: they stay there, come back, or others follow. */
+const MOVING: readonly (readonly Command[])[] = [
+  [],
+  [{ do: 'restore', quarters: 0, wait: true }],
+  [{ do: 'restore', quarters: 2, wait: true }],
+  [{ do: 'archive', quarters: 4, to: 'the log', wait: true }],
+]
 
 /** Enough to write over what stood behind the end, to be acknowledged, and to leave something unsynced. */
 const GOING_ON: readonly Command[] = [

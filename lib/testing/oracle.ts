@@ -1,4 +1,6 @@
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
+import { SeglogError } from '../../segments/errors.ts'
+import { ARCHIVE_DIRECTORY, segmentName } from '../../segments/format/names.ts'
 import type { Log } from '../log.ts'
 import { fail, type Ledger, OracleError, type Survivor } from './ledger.ts'
 import type { Life } from './subject.ts'
@@ -45,13 +47,14 @@ function check(
   life: Pick<Life, 'after'>,
   before: Before,
 ): void {
-  const { recovery } = log
+  const { recovery, firstSequence } = log
   const survivors = readAll(log)
-  if (life.after === 'quiet' && survivors.length !== ledger.records.length) {
-    fail(`${ledger.records.length} records were there after reopening, ${survivors.length} after a power cut`)
+  const count = firstSequence - 1 + survivors.length
+  if (life.after === 'quiet' && count !== ledger.records.length) {
+    fail(`${ledger.records.length} records were there after reopening, ${count} after a power cut`)
   }
-  ledger.survived(survivors, values)
-  const count = survivors.length
+  const wasArchived = ledger.archived.perhaps > 0
+  ledger.survived(survivors, values, firstSequence)
   const said = [recovery.lastSequence, log.highWatermark, log.lastSequence]
   if (said.some((each) => each !== count)) fail(`${count} records, but lastSequence and so on are ${said.join(', ')}`)
   if (!SOUND_ENDS.includes(recovery.end)) fail(`the opening found damage: ${recovery.end} (${recovery.row})`)
@@ -59,6 +62,7 @@ function check(
   if (recovery.findings.length > 0) fail(`nothing was damaged, found ${JSON.stringify(recovery.findings)}`)
   if (life.after === 'quiet') checkNothingToDo(log)
   checkKept(env, log, ledger, before)
+  if (wasArchived) checkPlaces(env, log)
   checkReads(log, survivors, values)
 }
 
@@ -85,6 +89,50 @@ function checkKept(env: SimulatedEnvironment, { recovery }: Log<unknown>, ledger
   ledger.kept.set(cut.keptIn, kept)
 }
 
+/** Each segment counts in one place: an archived one is where the log says, and not beside it; no other is in its archive. */
+function checkPlaces(env: SimulatedEnvironment, log: Log<unknown>): void {
+  const paths = new Set(env.files.paths(log.directory))
+  const own = `${log.directory}/${ARCHIVE_DIRECTORY}`
+  const archived = new Set<string>()
+  for (const { ordinal, place } of log.archives()) {
+    const name = segmentName(ordinal)
+    archived.add(`${place}/${name}`)
+    if (place === own && !paths.has(`${own}/${name}`)) fail(`archived segment ${ordinal} is not in ${own}`)
+    if (place !== own && !env.files.paths(place).includes(`${place}/${name}`)) fail(`${ordinal} is not in ${place}`)
+    if (paths.has(`${log.directory}/${name}`)) fail(`archived segment ${ordinal} is also in the log`)
+  }
+  for (const path of paths) {
+    const isSegment = path.startsWith(`${own}/`) && path.endsWith('.log')
+    if (isSegment && !archived.has(path)) fail(`${path} is not archived and is still there`)
+  }
+}
+
+/** Reads of archived records say so, and where they are. */
+function checkArchived(log: Log<unknown>): void {
+  const last = log.firstSequence - 1
+  if (last === 0) return
+  const archives = log.archives()
+  for (const sequence of new Set([1, last])) {
+    const of = archives.find(({ from, to }) => from <= sequence && sequence <= to)
+    if (of === undefined) fail(`record ${sequence} is not live, and in no archived segment`)
+    const said = refusalOf(() => log.get(sequence))
+    const place = of.place.startsWith(`${log.directory}/`) ? of.place.slice(log.directory.length + 1) : of.place
+    if (said?.code !== 'ARCHIVED' || !said.message.includes(place)) {
+      fail(`record ${sequence} is archived in ${of.place}, and reading it says ${said?.code}: ${said?.message}`)
+    }
+  }
+}
+
+export function refusalOf(act: () => unknown): SeglogError | undefined {
+  try {
+    act()
+    return undefined
+  } catch (error) {
+    if (error instanceof SeglogError) return error
+    throw error
+  }
+}
+
 /** Records from the first to the last, each read once forward. */
 export function readAll(log: Log<unknown>): Survivor[] {
   const found: Survivor[] = []
@@ -107,7 +155,8 @@ export function checkReads(log: Log<unknown>, survivors: readonly Survivor[], va
     const expected = survivors[index]
     if (expected !== undefined) same(log.get(expected.sequence), expected)
   }
-  const behind = log.get(survivors.length + 1)
+  checkArchived(log)
+  const behind = log.get((survivors.at(-1)?.sequence ?? log.firstSequence - 1) + 1)
   if (behind !== undefined) fail(`there is a record ${behind.sequence} behind the last one`)
   if (values.keys !== undefined) checkLookups(log, survivors)
 }

@@ -35,6 +35,9 @@ export interface Opened {
   readonly guard: GuardedEnvironment
 }
 
+/** Does what a command says. */
+export type Performer<C> = (session: Session, command: C) => void | Promise<void>
+
 const CACHE_BYTES = 64 * 1024
 
 export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup): Promise<Opened> {
@@ -83,6 +86,7 @@ export class Session {
   private waiting: Promise<void>[] = []
   /** What goes on until the log is closed. */
   private left: Promise<void>[] = []
+  private moving = 0
   private holds: (() => void)[] = []
   private problem: Error | undefined
 
@@ -123,6 +127,16 @@ export class Session {
   /** Watches a promise; what it rejects with is looked at. */
   await(work: Promise<void>, notes: readonly RecordNote[] = []): void {
     this.waiting.push(this.watched(work, notes))
+  }
+
+  /** Watches segments on their way into the archive or back. */
+  move(work: Promise<void>): void {
+    this.moving += 1
+    this.await(work.finally(() => (this.moving -= 1)))
+  }
+
+  get isMoving(): boolean {
+    return this.moving > 0
   }
 
   /** Watches a promise that only the closing of the log settles. */

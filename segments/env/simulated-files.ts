@@ -11,6 +11,11 @@ export class SimulatedFiles {
     this.#disk = disk
   }
 
+  /** Whether anything stands at this path. */
+  has(path: string): boolean {
+    return this.#tree.status(path) !== undefined
+  }
+
   /** Paths of all files and other things that are not directories, sorted. */
   paths(directory = ''): string[] {
     return this.#tree.list(directory).flatMap(({ name, kind }) => {

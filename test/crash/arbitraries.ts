@@ -82,6 +82,17 @@ const failing = [
   command(1, only('full', { room: fc.constantFrom(0, 4096, 8192) })),
 ]
 
+const quarters = fc.nat(4)
+const wait = fc.boolean()
+
+/** Who looks after a log while it is written. */
+const operating = [
+  command(4, only('archive', { quarters, to: fc.constantFrom('the log', 'elsewhere'), wait })),
+  command(3, only('restore', { quarters, wait })),
+  command(1, only('copy', { wait })),
+  command(1, only('salvage', { rot: fc.option(fc.nat(5000), { nil: undefined, freq: 2 }) })),
+]
+
 function workload(
   commands: { weight: number; arbitrary: fc.Arbitrary<Command> }[],
   longest: number,
@@ -97,4 +108,14 @@ export function soundCommands(longest: number): fc.Arbitrary<Command[]> {
 /** The same, with calls that fail. */
 export function failingCommands(longest: number): fc.Arbitrary<Command[]> {
   return workload([...sound, ...failing], longest)
+}
+
+/** As `soundCommands`, with an operator. */
+export function operatedCommands(longest: number): fc.Arbitrary<Command[]> {
+  return workload([...sound, ...operating], longest)
+}
+
+/** An operator of a system that fails. */
+export function allCommands(longest: number): fc.Arbitrary<Command[]> {
+  return workload([...sound, ...failing, ...operating], longest)
 }

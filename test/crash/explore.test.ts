@@ -12,7 +12,7 @@ import {
   WORKLOADS,
 } from '../../lib/testing.ts'
 import type { FaultOutcome } from '../../segments/env/simulated.ts'
-import { failingCommands, soundCommands } from './arbitraries.ts'
+import { failingCommands, operatedCommands, soundCommands } from './arbitraries.ts'
 
 /**
  * A bounded exploration: a minute of what `npm run crash` goes on with. `every` is chosen so that each workload takes two
@@ -42,6 +42,12 @@ describe('whenever a process dies or the power goes, the promises hold', () => {
     const commands = [{ do: 'commit', size: 300, wait: true } as const, { do: 'commitSync', size: 20 } as const]
     const options = { commands, every: 20, moments: ['during' as const], outcomes: 0, nestedAtEach: true }
     await explore(new LogSubject(), { ...options, seed: 59, withinMs: WITHIN_MS })
+  })
+
+  test('random workloads with an operator', async () => {
+    for (const [seed, commands] of fc.sample(operatedCommands(8), { seed: SEED, numRuns: 4 }).entries()) {
+      await explore(new LogSubject(), { seed, commands, every: 11, nested: 1, withinMs: 1_200 })
+    }
   })
 
   test('random workloads', async () => {
@@ -100,6 +106,14 @@ describe('whichever call fails, what was acknowledged is there after a restart',
     const faults: FaultOutcome[] = ['EIO', { bytes: 5 }, { bytes: 5, error: 'EIO' }]
     const options = { commands, faults, nestedAtEach: true, every: 10_000, withinMs: 2 * WITHIN_MS }
     await explore(new LogSubject(), { ...options, seed: 6288 })
+  })
+
+  test('archive, restore, copy and salvage on a system that fails', async () => {
+    const outcomes: FaultOutcome[] = ['EIO', 'ENOSPC', 'sync-fails-and-drops-dirty-pages']
+    for (const name of ['archived and restored, here and elsewhere', 'copied and salvaged while it is written']) {
+      const options = { commands: WORKLOADS[name]!, every: 29, faults: outcomes, withinMs: WITHIN_MS / 2 }
+      await explore(new LogSubject(), { ...options, seed: SEED })
+    }
   })
 
   test('random workloads that fail, and die', async () => {

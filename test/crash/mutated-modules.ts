@@ -147,8 +147,27 @@ export function followsBeyondTheWatermark(): Promise<Door> {
           return this.openSegments().at(-1)!.lastSequence
         }
         liveRef(segment: { readonly end: number; readonly lastSequence: number }): object {
-          const ref = inherited(WriterView, 'liveRef').call(this, segment) as unknown as object
+          const ref = inherited(WriterView, 'liveRef').call(this, segment) as object
           return { ...ref, end: segment.end, lastSequence: segment.lastSequence }
+        }
+      },
+    })),
+  )
+}
+
+/** A copy that was begun is a log, whether it came to its end or not. */
+export function takesAnUnfinishedCopyForALog(): Promise<Door> {
+  const changed = (): object => ({ mustBeFinished: () => undefined })
+  return withModules(mock('../../recovery/backup-target.ts', changed))
+}
+
+/** Whoever searches beyond damage finds nothing there. */
+export function stopsAtTheFirstDamage(): Promise<Door> {
+  return withModules(
+    mock<Classes<'SegmentScanner'>>('../../segments/scan.ts', ({ SegmentScanner }) => ({
+      SegmentScanner: class extends SegmentScanner {
+        run(): unknown {
+          return inherited(SegmentScanner, 'run').call(this, 'stop')
         }
       },
     })),
@@ -182,8 +201,8 @@ export function writesTheManifestInPlace(): Promise<Door> {
 }
 
 /** A private method of the class itself, by name. */
-function inherited(from: Classes<'any'>['any'], name: string): (...args: unknown[]) => void {
+function inherited(from: Classes<'any'>['any'], name: string): (...args: unknown[]) => unknown {
   const method: unknown = (from.prototype as Record<string, unknown>)[name]
   if (typeof method !== 'function') throw new Error(`${from.name} has no method ${name} any more`)
-  return method as (...args: unknown[]) => void
+  return method as (...args: unknown[]) => unknown
 }

@@ -56,6 +56,23 @@ const reopened: readonly Command[] = [
   { do: 'commit', size, wait: true },
 ]
 
+const archiving: readonly Command[] = [
+  { do: 'commitSync', size: 400 },
+  { do: 'commitSync', size: 400 },
+  { do: 'pause', ms: 1 },
+  { do: 'archive', quarters: 2, to: 'the log', wait: true },
+]
+const copying: readonly Command[] = [
+  { do: 'commit', size: 400, wait: true },
+  { do: 'copy', wait: true },
+]
+const salvaging: readonly Command[] = [
+  { do: 'batch', sizes: [8, 8, 8, 400], how: 'wait' },
+  { do: 'commit', size: 400, wait: true },
+  { do: 'pause', ms: 1 },
+  { do: 'salvage', rot: 33 },
+]
+
 const searches: Record<string, Search> = {
   commits: { commands: commits },
   unsynced: { commands: unsynced },
@@ -65,6 +82,9 @@ const searches: Record<string, Search> = {
   reopened: { commands: reopened },
   'equal sizes behind a tear': { commands: unsynced, outcomes: 6, setup: { goingOn: [{ do: 'commitSync', size }] } },
   claims: { commands: claims, outcomes: 12, nested: 0 },
+  archiving: { commands: archiving, every: 5, outcomes: 1 },
+  copying: { commands: copying, every: 5, outcomes: 1 },
+  salvaging: { commands: salvaging, every: 5, outcomes: 1 },
   'short writes': { commands: commits, faults: [{ bytes: 100 }] },
   'failed syncs': { commands: unsynced, faults: ['sync-fails-and-drops-dirty-pages'] },
   'failed reads': { commands: commits, faults: ['EIO'] },
@@ -107,6 +127,7 @@ async function caught(run: () => Promise<void>): Promise<string> {
 const wrapped: readonly (readonly [string, string, (env: Environment) => Environment])[] = [
   ['skips the data sync', 'commits', (env) => new mutants.SkipsDataSync(env)],
   ['skips the directory sync', 'commits', (env) => new mutants.SkipsDirectorySync(env)],
+  ['skips the sync of the names of archived segments', 'archiving', (env) => new mutants.SkipsArchiveSync(env)],
   ['acknowledges before the sync', 'commits', (env) => new mutants.AcknowledgesBeforeSync(env)],
   ['retries a failed sync', 'failed syncs', (env) => new mutants.RetriesFailedSync(env)],
   ['ignores a short write', 'short writes', (env) => new mutants.IgnoresShortWrites(env)],
@@ -120,6 +141,8 @@ const mutated: readonly (readonly [string, string, () => Promise<Door>])[] = [
   ['drops the check that a batch has its end', 'batches', modules.dropsTheBatchEnd],
   ['moves the high-watermark before the sync', 'watching', modules.movesTheWatermarkEarly],
   ['lets a follower see what is only written', 'following', modules.followsBeyondTheWatermark],
+  ['takes an unfinished copy for a log', 'copying', modules.takesAnUnfinishedCopyForALog],
+  ['stops at the first damage', 'salvaging', modules.stopsAtTheFirstDamage],
   ['writes the manifest in place', 'reopened', modules.writesTheManifestInPlace],
   ['lets a frame prove more than was durable', 'claims', modules.provesTooMuch],
 ]

@@ -8,7 +8,7 @@ import { LogSubject } from '../../lib/testing/log-subject.ts'
 import type { LogSetup } from '../../lib/testing/session.ts'
 import { BYTE_VALUES, CBOR_VALUES, KEYED_VALUES } from '../../lib/testing/values.ts'
 import type { FaultOutcome } from '../../segments/env/simulated.ts'
-import { failingCommands, soundCommands } from './arbitraries.ts'
+import { allCommands, failingCommands, operatedCommands, soundCommands } from './arbitraries.ts'
 
 /**
  * Explores random workloads for a while: `npm run crash -- --minutes 5 --seed 1`. Stops at the first failure and prints
@@ -17,6 +17,7 @@ import { failingCommands, soundCommands } from './arbitraries.ts'
 const { values: given } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
+    workloads: { type: 'string', default: 'Infinity' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     case: { type: 'string' },
     codec: { type: 'string', default: 'bytes' },
@@ -51,8 +52,10 @@ const LIMITS: readonly Partial<LogSetup>[] = [
 /** One workload of a seed: what it does, on which log, and how it is explored. */
 function drawn(seed: number): { subject: LogSubject; options: ExploreOptions<Command>; name: string; limits: number } {
   const kind = seed % 4
-  const arbitrary = kind === 1 ? failingCommands(10) : soundCommands(10)
-  const commands = fc.sample(arbitrary, { seed, numRuns: 1 })[0]!
+  const isOperated = seed % 3 === 0
+  const sound = isOperated ? operatedCommands : soundCommands
+  const failing = isOperated ? allCommands : failingCommands
+  const commands = fc.sample((kind === 1 ? failing : sound)(10), { seed, numRuns: 1 })[0]!
   const values = [CBOR_VALUES, BYTE_VALUES, BYTE_VALUES, KEYED_VALUES, BYTE_VALUES, BYTE_VALUES][seed % 6]!
   const segmentBytes = seed % 5 === 0 ? 4096 : 1024
   const name = `${['crash', 'crash with faults', 'crash', 'each call fails'][kind]} ${values.name} ${segmentBytes}`
@@ -75,7 +78,7 @@ async function main(): Promise<void> {
   let cases = 0
   let points = 0
   let workloads = 0
-  for (; performance.now() < until; workloads++) {
+  for (; performance.now() < until && workloads < Number(given.workloads); workloads++) {
     const { subject, options, name, limits } = drawn(seed + workloads)
     const withinMs = Math.max(1000, until - performance.now())
     try {

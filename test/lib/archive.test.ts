@@ -178,6 +178,30 @@ describe.each([
   })
 })
 
+describe('what archiving leaves', () => {
+  it('a log of which nothing is sealed begins where it began, whatever is to be archived', async () => {
+    const env = machine()
+    const log = await open(env)
+    fill(log, 4)
+    expect(await env.drive(log.archiveBefore(4))).toMatchObject({ segments: [], firstSequence: 1 })
+    await env.drive(log.close())
+  })
+
+  it('a name that a killed process removed from the archive does not come back with a power cut', async () => {
+    const { env, log } = await sealed()
+    await env.drive(log.archiveBefore(9))
+    env.hold((call) => call.do === 'syncDirectory' && call.path.endsWith('/archive'))
+    void log.restore().catch(() => undefined)
+    await env.settle()
+    const next = env.kill(3)
+    expect(whereAre(next, `${DIR}/archive`)).toEqual(['live', 'live', 'live'])
+    expect((await open(next)).recovery.notes).toEqual([])
+    const last = next.crash(1, { unsynced: 'lost' })
+    expect((await open(last)).recovery.notes).toEqual([])
+    expect(whereAre(last, `${DIR}/archive`)).toEqual(['live', 'live', 'live'])
+  })
+})
+
 describe('anchors and named cursors (D19)', () => {
   const withNeeds = async (anchor: number, cursor: number) => {
     const { env, log } = await sealed()
