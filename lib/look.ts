@@ -3,6 +3,7 @@ import { inspect } from '../recovery/inspect.ts'
 import { type RecoveryPlan, planRecovery } from '../recovery/plan.ts'
 import { tracesError } from '../recovery/recover.ts'
 import type { Environment } from '../segments/env/environment.ts'
+import { compressionOf } from '../segments/compression.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, hasCode } from '../segments/errors.ts'
 import { FRAMES_START, UNIT } from '../segments/format/layout.ts'
@@ -188,6 +189,10 @@ function refsOf(
     firstSequence: tail.key.firstSequence,
     lastSequence: isEnd ? position.sequence : decision.sequence,
     baseTimestamp: tail.scan.baseTimestamp,
+    compression:
+      tail.header?.found === 'header'
+        ? tail.header.header.compression
+        : compressionOf(tail.line, manifest?.options ?? {}),
     end: isEnd ? position.offset : decision.end,
     identity: undefined,
     live: undefined,

@@ -127,8 +127,8 @@ interface Start<T> {
 }
 
 async function start<T>({ env, directory, options, sameBoot, lock, run, seal }: Start<T>): Promise<Log<T>> {
-  const { codec, segmentBytes, chain, onDamage } = options
-  const settings = { codec: codec.name, segmentBytes, chain, onDamage, sameBoot, ...(run && { run }) }
+  const { codec, segmentBytes, chain, compression, onDamage } = options
+  const settings = { codec: codec.name, segmentBytes, chain, compression, onDamage, sameBoot, ...(run && { run }) }
   const recovered = recover(env, directory, settings)
   const { start: from, slots: handle, slotTurn, report } = recovered
   const onCrash = options.onCrash ?? (recovered.manifest.run === null ? 'resume' : 'refuse')

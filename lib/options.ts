@@ -1,7 +1,8 @@
 import { invalid } from '../segments/errors.ts'
 import type { ChainName } from '../segments/format/chain.ts'
 import { PAYLOAD_BYTES_LIMIT } from '../segments/format/frame.ts'
-import { SEGMENT_BYTES_MAX, UNIT } from '../segments/format/layout.ts'
+import type { CompressionName } from '../segments/format/compression.ts'
+import { COMPRESSION, ORIGINAL_BYTES_MAX, SEGMENT_BYTES_MAX, UNIT } from '../segments/format/layout.ts'
 import type { Durability } from '../segments/placer.ts'
 import type { Codec, SimpleCodec } from './codecs/codec.ts'
 import { cbor } from './codecs/cbor.ts'
@@ -43,6 +44,14 @@ export interface OpenOptions<T> {
    * fails with CRASHED_PREDECESSOR until it is sealed. Default `resume`; for a run of a store `refuse`.
    */
   readonly onCrash?: 'resume' | 'refuse'
+  /**
+   * How payloads are compressed, each by itself and only where that makes its record shorter: on the thread that appends.
+   * Holds for segments that begin from now on; what is stored stays readable. Default: as the log was opened before, none
+   * for a new one.
+   */
+  readonly compression?: CompressionName
+  /** Shorter payloads, in bytes, are stored as they are. Default 256; 1 to 64 MiB. */
+  readonly compressionBytesMin?: number
   /** Anchors that are kept; an older one is for the day that the newest snapshot cannot be used. Default 4; 1 to 64. */
   readonly anchorsKept?: number
 }
@@ -61,24 +70,28 @@ export interface ResolvedOptions<T> {
   readonly syncIntervalMs: number | undefined
   readonly blockCacheBytes: number
   readonly openFilesMax: number
+  readonly compression: CompressionName | undefined
+  readonly compressionBytesMin: number
   readonly onDamage: 'refuse' | 'accept-loss'
   readonly keys: KeyChanges<T>
   readonly anchorsKept: number
   readonly onCrash: 'resume' | 'refuse' | undefined
 }
 
+const COMPRESSIONS = Object.keys(COMPRESSION) as CompressionName[]
 const KIB = 1024
 const MIB = 1024 * KIB
 
 /** One row for each number: `docs/options.md` shows the same table and a test compares them. */
 export const LIMITS = Object.freeze({
   segmentBytes: { default: 64 * MIB, min: 64 * KIB, max: SEGMENT_BYTES_MAX },
-  recordBytesMax: { default: 16 * MIB, min: 1, max: 64 * MIB },
+  recordBytesMax: { default: 16 * MIB, min: 1, max: ORIGINAL_BYTES_MAX },
   queueSoftBytes: { default: 8 * MIB, min: 64 * KIB, max: 1024 * MIB },
   queueHardBytes: { default: 64 * MIB, min: 64 * KIB, max: 4096 * MIB },
   syncIntervalMs: { default: undefined, min: 1, max: 86_400_000 },
   blockCacheBytes: { default: 32 * MIB, min: 0, max: 1024 * MIB },
   openFilesMax: { default: 64, min: 0, max: 65_536 },
+  compressionBytesMin: { default: 256, min: 1, max: ORIGINAL_BYTES_MAX },
   anchorsKept: { default: 4, min: 1, max: 64 },
   checkpointRecords: { default: 100_000, min: 1, max: 4_294_967_295 },
   checkpointBytes: { default: 16 * MIB, min: 4 * KIB, max: SEGMENT_BYTES_MAX },
@@ -90,7 +103,8 @@ const SEGMENT_OVERHEAD_BYTES = 512
 /** `bytesMin`, for segments and queues, is lower in tests, which want logs of many small segments and short queues. */
 export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): ResolvedOptions<T> {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
-  mustBeKnown(options, ['codec', 'chain', 'durability', 'onDamage', 'onCrash', 'keys', ...Object.keys(LIMITS)])
+  const choices = ['codec', 'chain', 'compression', 'durability', 'onDamage', 'onCrash', 'keys']
+  mustBeKnown(options, [...choices, ...Object.keys(LIMITS)])
   const segmentBytes = whole('segmentBytes', options.segmentBytes, bytesMin) ?? LIMITS.segmentBytes.default
   if (segmentBytes % UNIT !== 0) throw invalid('segmentBytes', `a multiple of ${UNIT}`, segmentBytes)
   const holds = Math.min(segmentBytes - SEGMENT_OVERHEAD_BYTES, PAYLOAD_BYTES_LIMIT)
@@ -111,6 +125,9 @@ export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): Re
     syncIntervalMs: whole('syncIntervalMs', options.syncIntervalMs),
     blockCacheBytes: whole('blockCacheBytes', options.blockCacheBytes) ?? LIMITS.blockCacheBytes.default,
     openFilesMax: whole('openFilesMax', options.openFilesMax) ?? LIMITS.openFilesMax.default,
+    compression: oneOf('compression', options.compression, COMPRESSIONS),
+    compressionBytesMin:
+      whole('compressionBytesMin', options.compressionBytesMin) ?? LIMITS.compressionBytesMin.default,
     onDamage: oneOf('onDamage', options.onDamage, ['refuse', 'accept-loss']) ?? 'refuse',
     keys: resolveKeys<T>(options.keys),
     anchorsKept: whole('anchorsKept', options.anchorsKept) ?? LIMITS.anchorsKept.default,

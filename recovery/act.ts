@@ -1,7 +1,9 @@
 import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
+import { compressionOf } from '../segments/compression.ts'
 import { removeIfThere, withFile } from '../segments/files.ts'
-import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
+import { compressionName } from '../segments/format/compression.ts'
+import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest.ts'
 import { ARCHIVE_DIRECTORY, SLOTS_NAME, manifestName, segmentName, sidecarName } from '../segments/format/names.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { ManifestStore } from '../segments/manifest-store.ts'
@@ -32,10 +34,16 @@ export interface Acted {
  * names only when they are synced; then the manifest; the slot last of all; files are removed after the manifest that
  * does not list them any more.
  */
-export function* act(env: Environment, inspection: Inspection, manifest: Manifest, plan: RecoveryPlan): Steps<Acted> {
+export function* act(
+  env: Environment,
+  inspection: Inspection,
+  manifest: Manifest,
+  plan: RecoveryPlan,
+  compression: number = compressionOf(undefined, manifest.options),
+): Steps<Acted> {
   const { directory } = inspection
   const epoch = Math.max(manifest.epoch, inspection.slot?.epoch ?? 0) + 1
-  const work: Work = { env, directory, inspection, manifest, plan, epoch, notes: [], cut: undefined }
+  const work: Work = { env, directory, inspection, manifest, plan, epoch, compression, notes: [], cut: undefined }
   // First, because they may hold the room that the rest needs; they mean nothing to anyone, and the lock is ours.
   for (const name of inspection.temporary) yield* removeIfThere(`${directory}/${name}`)
   for (const line of plan.unsealed) yield* keepDeadEnd(work, line)
@@ -150,14 +158,20 @@ function spareOf(work: Work, active: Segment): SegmentPlan | undefined {
 
 function nextManifest(work: Work, latest: Manifest, tail: SettledTail, spare: SegmentPlan | undefined): Manifest {
   const { plan, epoch } = work
-  const open = [tail.active.plan, ...(spare ? [spare] : [])].map((each) => ({ ...each, state: 'open' as const }))
+  const { active } = tail
+  // The header of a used one says how it was begun, the option may say otherwise by now.
+  const isOther = active.isUsed && active.compression !== work.compression
+  const others = isOther ? { compression: compressionName(active.compression) } : {}
+  const open: OpenLine[] = [{ ...active.plan, state: 'open', ...others }]
+  if (spare !== undefined) open.push({ ...spare, state: 'open' })
   const sealed = [...plan.unsealed, ...(tail.sealed ? [tail.sealed] : [])]
   const isReplaced = (ordinal: number): boolean =>
-    ordinal >= tail.active.plan.ordinal || sealed.some((line) => line.ordinal === ordinal)
+    ordinal >= active.plan.ordinal || sealed.some((line) => line.ordinal === ordinal)
   const kept = latest.segments.filter((line) => !isReplaced(line.ordinal))
   const lost = plan.decision.verdict === 'corrupt' ? [...latest.lost, ...plan.decision.lost] : latest.lost
   const segments = [...kept, ...sealed, ...open].sort((a, b) => a.ordinal - b.ordinal)
-  return { ...latest, epoch, clean: null, lost, segments }
+  const options = { ...latest.options, compression: compressionName(work.compression) }
+  return { ...latest, epoch, clean: null, lost, segments, options }
 }
 
 /** Removes the other copies of segments that an interrupted archiving or restoring left in two places. */

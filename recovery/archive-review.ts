@@ -1,4 +1,5 @@
 import { type Steps, step } from '../segments/env/steps.ts'
+import { compressionMember } from '../segments/compression.ts'
 import { withFileIfThere } from '../segments/files.ts'
 import { decodeHeader } from '../segments/format/header.ts'
 import type { Manifest, SealedLine, SegmentLine } from '../segments/format/manifest.ts'
@@ -126,6 +127,7 @@ export function* lineOf(path: string, logId: string | undefined, ordinal: number
       head: headAtEnd(scan.stretches, last.wholeEnd),
       baseTimestamp: String(header.baseTimestamp),
       lastTimestamp: String(last.lastTimestamp),
+      ...compressionMember(header.compression),
       ...(scan.holes.length > 0 ? { damaged: true as const } : {}),
     }
   })

@@ -1,5 +1,6 @@
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
+import { compressionMember } from '../segments/compression.ts'
 import { SeglogError } from '../segments/errors.ts'
 import { makeFile, withFile, withFileIfThere } from '../segments/files.ts'
 import { decodeHeader } from '../segments/format/header.ts'
@@ -148,6 +149,7 @@ function* checkCopy(source: Survey, part: Part, path: string): Steps<SealedLine>
       head: headAtEnd(scan.stretches, bytes),
       baseTimestamp: String(baseTimestamp),
       lastTimestamp: String(last.lastTimestamp),
+      ...compressionMember(header.header.compression),
     }
   })
 }

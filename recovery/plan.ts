@@ -1,3 +1,4 @@
+import { compressionMember, compressionOf } from '../segments/compression.ts'
 import { DIGEST_START } from '../segments/format/checksum.ts'
 import { FRAMES_START } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
@@ -41,6 +42,7 @@ export function planRecovery(inspection: Inspection, manifest: Manifest, sameBoo
         segment,
         segments.find((each) => each.ordinal === segment.ordinal + 1),
         findings,
+        manifest,
       ),
     )
   const previous = unsealed.at(-1) ?? lastSealedLine(before)
@@ -130,6 +132,7 @@ function sealUnsealed(
   segment: SegmentEvidence,
   successor: SegmentEvidence | undefined,
   findings: Finding[],
+  { options }: Manifest,
 ): SealedLine {
   reportHeader(segment, findings)
   const scan = segment.scan!
@@ -165,6 +168,7 @@ function sealUnsealed(
     head: told?.head ?? headAtEnd(scan.stretches, dataBytes),
     baseTimestamp: String(header?.baseTimestamp ?? scan.baseTimestamp),
     lastTimestamp: String(last?.lastTimestamp ?? scan.baseTimestamp),
+    ...compressionMember(header?.compression ?? compressionOf(segment.line, options)),
     ...(isWhole ? {} : { damaged: true as const }),
   }
 }

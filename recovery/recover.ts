@@ -1,7 +1,9 @@
 import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, runNow, step } from '../segments/env/steps.ts'
+import { compressionOf, mustBeAbleTo } from '../segments/compression.ts'
 import { SeglogError, newerFormat } from '../segments/errors.ts'
 import type { ChainName } from '../segments/format/chain.ts'
+import type { CompressionName } from '../segments/format/compression.ts'
 import { CHAIN, COMPRESSION } from '../segments/format/layout.ts'
 import type { Manifest, RunIdentity } from '../segments/format/manifest.ts'
 import type { WriterStart } from '../segments/rolling.ts'
@@ -24,6 +26,8 @@ export interface RecoverOptions {
   readonly sameBoot: boolean
   /** Identity of the run that a new log is; absent in a stream. */
   readonly run?: RunIdentity
+  /** Of segments that begin from now on; as before where it is undefined. */
+  readonly compression?: CompressionName | undefined
 }
 
 export interface Recovered {
@@ -48,10 +52,12 @@ export function recover(env: Environment, directory: string, options: RecoverOpt
   const manifest = inspection.manifest ?? firstManifest(env, codec, segmentBytes, chain, run)
   if (manifest.status !== 'running') throw sealedError(directory, manifest)
   checkOptions(directory, manifest, options)
+  const compression = compressionOf(undefined, options.compression === undefined ? manifest.options : options)
+  mustBeAbleTo(compression, directory)
   const plan = planRecovery(inspection, manifest, options.sameBoot)
   if (plan.decision.verdict === 'corrupt' && options.onDamage === 'refuse') throw corruptError(inspection, plan)
   if (inspection.state === 'nothing') runNow(env, syncParent(directory))
-  const acted = runNow(env, act(env, inspection, manifest, plan))
+  const acted = runNow(env, act(env, inspection, manifest, plan, compression))
   return {
     start: {
       identity: {
@@ -66,6 +72,7 @@ export function recover(env: Environment, directory: string, options: RecoverOpt
       active: acted.active,
       spare: acted.spare,
       lastTimestamp: acted.lastTimestamp,
+      compression,
     },
     manifest: acted.manifests.latest,
     slots: acted.slots,

@@ -1,6 +1,7 @@
 import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
-import { SeglogError } from '../segments/errors.ts'
+import { compressionMember, originalPayload } from '../segments/compression.ts'
+import { SeglogError, hasCode } from '../segments/errors.ts'
 import { makeFile, writeAll } from '../segments/files.ts'
 import { DIGEST_START, addToDigest } from '../segments/format/checksum.ts'
 import { ChainHasher, NO_HEAD, chainStart } from '../segments/format/chain.ts'
@@ -35,6 +36,8 @@ interface Found {
   readonly flags: number
   readonly payloadStart: number
   readonly payloadEnd: number
+  /** Without meaning where the flag `compressed` is not set. */
+  readonly originalBytes: number
   readonly timestamp: bigint
 }
 
@@ -90,7 +93,7 @@ export class SalvageWriter {
     const path = `${this.directory}/${segmentName(ordinal)}`
     const { head } = this
     const written = yield* makeFile(path, function* (target) {
-      const output = new Output(target, header, head)
+      const output = new Output(source.path, target, header, head)
       for (const definition of definitions) yield* output.put(definition, run.firstSequence, false)
       yield* new RunReader(source, run, definitions).copyTo(output)
       yield* output.flush()
@@ -108,6 +111,7 @@ export class SalvageWriter {
       head: header.chain === CHAIN.none ? NO_HEAD : head.toString('hex'),
       baseTimestamp: String(header.baseTimestamp),
       lastTimestamp: String(written.lastTimestamp),
+      ...compressionMember(header.compression),
     })
   }
 }
@@ -117,6 +121,9 @@ class Output {
   end = 0
   digest = DIGEST_START
   lastTimestamp: bigint
+  /** Where a compressed payload is from. */
+  readonly path: string
+  readonly compression: number
   private readonly target: Handle
   private readonly salt: number
   private buffer = Buffer.alloc(OUTPUT_BYTES)
@@ -125,7 +132,9 @@ class Output {
   /** Hash of the last frame; shared, and changes in place. */
   private readonly head: Buffer
 
-  constructor(target: Handle, header: SegmentHeader, head: Buffer) {
+  constructor(path: string, target: Handle, header: SegmentHeader, head: Buffer) {
+    this.path = path
+    this.compression = header.compression
     this.target = target
     this.head = head
     this.hasher = header.chain === CHAIN.none ? undefined : new ChainHasher()
@@ -144,7 +153,10 @@ class Output {
     // The first frame of a segment holds its whole time, so that the base of times is in two places.
     const timestamp = this.end === FRAMES_START ? time : undefined
     const sequenceLow = Number(BigInt.asUintN(32, BigInt(sequence)))
-    this.hasher?.next(this.head, { ...frame, sequence, timeDelta: 0 }, from, frame.payloadStart, frame.payloadEnd)
+    if (this.hasher !== undefined) {
+      const payload = this.payloadOf(frame, sequence)
+      this.hasher.next(this.head, { ...frame, sequence, timeDelta: 0 }, payload, 0, payload.length)
+    }
     const hash = this.hasher && this.head
     const move = { offset: this.end, salt: this.salt, sequenceLow, timestamp, hash, endsBatch }
     const moved = moveFrame(from, start, length, move, this.buffer, this.length)
@@ -152,6 +164,18 @@ class Output {
     this.end += moved.length
     this.digest = addToDigest(this.digest, moved.crc)
     this.lastTimestamp = time
+  }
+
+  /** What the chain covers. Of a payload that does not decompress that is what there is of it: a verification names it. */
+  private payloadOf({ bytes, flags, payloadStart, payloadEnd, originalBytes }: Found, sequence: number): Uint8Array {
+    const stored = bytes.subarray(payloadStart, payloadEnd)
+    if ((flags & TAG.compressed) === 0) return stored
+    try {
+      return originalPayload(this, sequence, stored, originalBytes)
+    } catch (error) {
+      if (!hasCode(error, 'CORRUPT')) throw error
+      return stored
+    }
   }
 
   *flush(): Steps<void> {
@@ -191,9 +215,9 @@ class RunReader {
         yield* this.load(at, piece.end)
         const { bytes } = window.block
         const start = at - window.start
-        const { kind, tag: flags, length, payloadStart, payloadEnd } = decoder
+        const { kind, tag: flags, length, payloadStart, payloadEnd, originalBytes } = decoder
         const timestamp = decoder.timestamp ?? source.baseTimestamp + BigInt(decoder.timeDelta)
-        const frame = { bytes, start, length, kind, flags, payloadStart, payloadEnd, timestamp }
+        const frame = { bytes, start, length, kind, flags, payloadStart, payloadEnd, originalBytes, timestamp }
         if (kind === KIND.dictionary) this.definitions.push(ownOf(frame))
         // What stands behind the last record belongs to one that is lost.
         if (output === undefined || next > run.lastSequence) continue

@@ -1,10 +1,11 @@
 import type { Environment } from '../segments/env/environment.ts'
 import type { Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
+import { compressionOf } from '../segments/compression.ts'
 import { newerFormat } from '../segments/errors.ts'
 import { withFileIfThere } from '../segments/files.ts'
 import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
-import { CHAIN, COMPRESSION, LOG_ID_BYTES } from '../segments/format/layout.ts'
+import { CHAIN, LOG_ID_BYTES } from '../segments/format/layout.ts'
 import type { SealedLine, SegmentLine, SequenceRange } from '../segments/format/manifest.ts'
 import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
 import { SegmentScanner } from '../segments/scan.ts'
@@ -196,7 +197,7 @@ class Salvage {
         baseTimestamp,
         header: {
           codec: header?.codec ?? options.codec,
-          compression: header?.compression ?? COMPRESSION[options.compression as keyof typeof COMPRESSION],
+          compression: header?.compression ?? compressionOf(it.line, options),
           chain: header?.chain ?? CHAIN[options.chain as keyof typeof CHAIN],
           epoch: header?.epoch ?? epoch,
         },

@@ -4,10 +4,11 @@ import { SegmentChain, headText } from '../segments/chain.ts'
 import { chainUpTo, headBefore } from '../segments/chain-end.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
+import { compressionMember, compressionOf } from '../segments/compression.ts'
 import { isDiskFull } from '../segments/errors.ts'
 import { withFile } from '../segments/files.ts'
 import type { Predecessor, SegmentHeader } from '../segments/format/header.ts'
-import { CHAIN, COMPRESSION, FRAMES_START, UNIT } from '../segments/format/layout.ts'
+import { CHAIN, FRAMES_START, UNIT } from '../segments/format/layout.ts'
 import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest.ts'
 import { segmentName, temporaryName } from '../segments/format/names.ts'
 import { nonce } from '../segments/manifest-store.ts'
@@ -26,6 +27,8 @@ export interface Work {
   readonly manifest: Manifest
   readonly plan: RecoveryPlan
   readonly epoch: number
+  /** Of segments that begin from now on. */
+  readonly compression: number
   readonly notes: string[]
   cut: CutReport | undefined
 }
@@ -126,6 +129,7 @@ function usedActive(work: Work, tail: SegmentEvidence, plan: SegmentPlan, digest
   active.lastSequence = decision.sequence
   active.baseTimestamp = header.baseTimestamp
   active.lastTimestamp = stretch.lastTimestamp
+  active.compression = header.compression
   // Millions of places: taken over, because nothing looks at the scan any more.
   active.offsets = scan.offsets
   active.offsets.cut(decision.sequence - header.firstSequence + 1)
@@ -161,6 +165,7 @@ function* sealDamaged(work: Work, tail: SegmentEvidence): Steps<SettledTail> {
     baseTimestamp: String(old.baseTimestamp),
     lastTimestamp: String(stretch.lastTimestamp),
     damaged: true,
+    ...compressionMember(old.compression),
   }
   const bytes = Math.min(work.manifest.options.segmentBytes, SMALL_SEGMENT_BYTES)
   const ordinal = tail.ordinal + 1
@@ -184,7 +189,7 @@ function headerOf(work: Work, tail: SegmentEvidence): SegmentHeader {
     salt: tail.key!.salt,
     epoch: manifest.epoch,
     codec: manifest.options.codec,
-    compression: COMPRESSION[manifest.options.compression as keyof typeof COMPRESSION],
+    compression: compressionOf(line, manifest.options),
     chain: CHAIN[manifest.options.chain as keyof typeof CHAIN],
     predecessor: before && predecessorOf(before),
   }

@@ -1,7 +1,9 @@
 import type { Handle } from '../segments/env/environment.ts'
+import { type CompressedPlace, originalPayload } from '../segments/compression.ts'
 import type { Steps } from '../segments/env/steps.ts'
+import { SeglogError } from '../segments/errors.ts'
 import { FrameDecoder, wholeSequence } from '../segments/format/frame.ts'
-import { FRAME, KIND, UNIT } from '../segments/format/layout.ts'
+import { FRAME, KIND, TAG, UNIT } from '../segments/format/layout.ts'
 import type { SegmentKey } from '../segments/scan.ts'
 import type { Hole } from '../segments/stretches.ts'
 import { Window, windowBytes } from '../segments/window.ts'
@@ -29,6 +31,24 @@ export class Findings {
   addAll(others: Findings): void {
     for (const finding of others.list) this.add(finding)
     this.count += others.count - others.list.length
+  }
+}
+
+/** Whether a compressed payload becomes what it was; a finding where it does not. Throws UNSUPPORTED_FORMAT. */
+export function checkPayload(
+  place: CompressedPlace,
+  decoder: FrameDecoder,
+  offset: number,
+  sequence: number,
+  into: Findings,
+): void {
+  if ((decoder.tag & TAG.compressed) === 0) return
+  const { source, payloadStart, payloadEnd, originalBytes } = decoder
+  try {
+    originalPayload(place, sequence, source.subarray(payloadStart, payloadEnd), originalBytes)
+  } catch (error) {
+    if (!(error instanceof SeglogError) || error.code !== 'CORRUPT') throw error
+    into.add({ code: 'CORRUPT', message: error.message, file: place.path, offset, from: sequence, to: sequence })
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Handle } from '../segments/env/environment.ts'
 import type { Steps } from '../segments/env/steps.ts'
 import { newerFormat } from '../segments/errors.ts'
+import { compressionOf } from '../segments/compression.ts'
 import { withFileIfThere } from '../segments/files.ts'
 import { type HeaderFinding, type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
 import { FRAMES_START, KIND } from '../segments/format/layout.ts'
@@ -8,7 +9,7 @@ import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
 import { SegmentScanner } from '../segments/scan.ts'
 import type { Scan } from '../segments/stretches.ts'
 import { ownHeader, readHead } from './inspect-segments.ts'
-import { Findings, type Missing, explainHole, range } from './verify-findings.ts'
+import { Findings, type Missing, checkPayload, explainHole, range } from './verify-findings.ts'
 import type { Watch } from './verify-progress.ts'
 import type { Unsealed } from './verify-survey.ts'
 
@@ -34,6 +35,8 @@ export interface WholeSegment {
   /** Undefined where it is not that of all frames: in a segment that was sealed with damage inside. */
   readonly digest: number | undefined
   readonly baseTimestamp: bigint | undefined
+  /** As in its line; undefined where the line does not tell. */
+  readonly compression: number | undefined
   /** The line of the segment before it. */
   readonly before: SealedLine | undefined
 }
@@ -72,9 +75,12 @@ function* checkOpened(
   const holes = new HoleList(verification.findingsMax, lastSequence)
   let records = 0
   const key = { salt, firstSequence, baseTimestamp: segment.baseTimestamp ?? baseOf(header) }
+  const told = segment.compression ?? compressionOf(undefined, verification.manifest.options)
+  const place = { path, compression: header.found === 'header' ? header.header.compression : told }
   const scan = yield* new SegmentScanner(handle, end, key, FRAMES_START, {
-    frame: (decoder) => {
+    frame: (decoder, at, sequence) => {
       if (decoder.kind === KIND.record) records += 1
+      checkPayload(place, decoder, at, sequence, findings)
     },
     hole: (hole, before, after) => holes.add({ hole, from: before + 1, to: (after ?? lastSequence + 1) - 1 }),
   }).run('search')
@@ -155,6 +161,7 @@ function wrongField(manifest: Manifest, segment: WholeSegment, header: SegmentHe
     'first sequence': header.firstSequence === segment.firstSequence,
     'base timestamp': baseTimestamp === undefined || header.baseTimestamp === baseTimestamp,
     codec: header.codec === manifest.options.codec,
+    compression: segment.compression === undefined || header.compression === segment.compression,
     'end of its predecessor': told === undefined || before === undefined || told.bytes === before.dataBytes,
     'digest of its predecessor':
       told === undefined || before === undefined || before.damaged === true || told.digest === before.digest,
@@ -213,6 +220,7 @@ export function wholeOf(
     dataBytes: predecessor.bytes,
     digest: predecessor.digest,
     baseTimestamp: header?.found === 'header' ? header.header.baseTimestamp : undefined,
+    compression: line?.compression === undefined ? undefined : compressionOf(line, {}),
     before,
   }
 }

@@ -1,12 +1,14 @@
 import type { Handle } from '../segments/env/environment.ts'
 import type { Steps } from '../segments/env/steps.ts'
+import { compressionOf } from '../segments/compression.ts'
 import { newerFormat } from '../segments/errors.ts'
 import { withFileIfThere } from '../segments/files.ts'
-import { FRAMES_START } from '../segments/format/layout.ts'
+import type { FrameDecoder } from '../segments/format/frame.ts'
+import { COMPRESSION, FRAMES_START } from '../segments/format/layout.ts'
 import { type SegmentKey, SegmentScanner } from '../segments/scan.ts'
 import { type Hole, type Scan, hasFrames } from '../segments/stretches.ts'
 import { type Decision, decide } from './decide.ts'
-import { Findings, explainHole, range } from './verify-findings.ts'
+import { Findings, checkPayload, explainHole, range } from './verify-findings.ts'
 import type { Verification } from './verify-segments.ts'
 import type { Survey, Unsealed } from './verify-survey.ts'
 
@@ -45,12 +47,14 @@ export function* checkTail(
     if (!isUsed(tail, first)) return { findings, decision: undefined, scan: undefined, key }
     if (!isDamaged(decided)) {
       if (isActive) noteHeader(survey, tail, first, findings)
+      yield* checkPayloads(verification, tail, handle, key, decided.end, findings)
       return { findings, decision: decided, scan: first, key }
     }
     const second = yield* look(handle, tail, key)
     const decision = decideTail(survey, tail, key, second, provenEnd)
     if (isActive) noteHeader(survey, tail, second, findings)
     if (isDamaged(decision)) yield* explain(tail, handle, key, second, decision, findings)
+    yield* checkPayloads(verification, tail, handle, key, decision.end, findings)
     return { findings, decision, scan: second, key }
   })
   if (checked !== undefined) {
@@ -65,6 +69,23 @@ function* look(handle: Handle, tail: Unsealed, key: SegmentKey): Steps<Scan> {
   const scan = yield* new SegmentScanner(handle, tail.size, key).run('search')
   if (scan.unknownAt !== undefined) throw newerFormat(tail.path)
   return scan
+}
+
+/** Reads what is accepted once more, where records may be compressed: a scan that keeps places has no eye for payloads. */
+function* checkPayloads(
+  { manifest }: Verification,
+  { path, header, line }: Unsealed,
+  handle: Handle,
+  key: SegmentKey,
+  end: number,
+  findings: Findings,
+): Steps<void> {
+  const told = header?.found === 'header' ? header.header.compression : compressionOf(line, manifest.options)
+  if (told === COMPRESSION.none) return
+  const place = { path, compression: told }
+  const frame = (decoder: FrameDecoder, at: number, sequence: number): void =>
+    checkPayload(place, decoder, at, sequence, findings)
+  yield* new SegmentScanner(handle, end, key, FRAMES_START, { frame, hole: () => undefined }).run('search')
 }
 
 function isUsed(tail: Unsealed, scan: Scan): boolean {

@@ -1,3 +1,4 @@
+import { compressionOf } from '../segments/compression.ts'
 import type { Steps } from '../segments/env/steps.ts'
 import type { Manifest, SealedLine, SequenceRange } from '../segments/format/manifest.ts'
 import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
@@ -140,6 +141,7 @@ class Verifier {
       path,
       digest: line.damaged ? undefined : line.digest,
       baseTimestamp: BigInt(line.baseTimestamp),
+      compression: compressionOf(line, {}),
       before: this.before?.ordinal === line.ordinal - 1 ? this.before : undefined,
     }
     const found = yield* checkWhole(verification, whole)

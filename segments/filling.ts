@@ -1,4 +1,6 @@
+/* Over 300 lines because all that a frame is made of, and all that is taken back with it, meets here. */
 import type { ChainMark, CheckpointPolicy } from './chain.ts'
+import { type Compressing, compressed } from './compression.ts'
 import { SeglogError, assert } from './errors.ts'
 import { DIGEST_START, addToDigest } from './format/checksum.ts'
 import { FrameEncoder, frameBytes } from './format/frame.ts'
@@ -8,6 +10,7 @@ import {
   KIND,
   NO_CLAIM,
   FRAMES_START,
+  ORIGINAL_LENGTH_BYTES,
   TAG,
   TIME_DELTA_LIMIT,
   UNIT,
@@ -37,6 +40,8 @@ export interface FillingContext {
   readonly checkpoints: CheckpointPolicy
   /** Takes a group that gets no more frames. */
   readonly closed: (group: Group) => void
+  /** Undefined where payloads are stored as they are. */
+  readonly compressing?: Compressing | undefined
 }
 
 const NO_PAYLOAD = new Uint8Array()
@@ -64,6 +69,8 @@ export interface FillingMark {
 export class Filling {
   readonly segment: Segment
   readonly encoder: PayloadEncoder
+  /** In a segment that was begun with another compression, nothing is compressed. */
+  readonly compressing: Compressing | undefined
   /** The group that gets the next frame; undefined after it was taken to be sent. */
   group: Group | undefined
   private readonly context: FillingContext
@@ -92,11 +99,13 @@ export class Filling {
     if (this.headerPending) {
       segment.end = FRAMES_START
       segment.digest = DIGEST_START
+      segment.compression = context.compressing?.method ?? segment.compression
     } else {
       this.time.resume(segment.baseTimestamp, floor)
       segment.chain?.setBase(segment.baseTimestamp)
     }
     this.firstClaimEnd = segment.end
+    this.compressing = context.compressing?.method === segment.compression ? context.compressing : undefined
   }
 
   /** Encodes a value; what the codec throws leaves nothing behind. The bytes are valid until the next call. */
@@ -128,8 +137,11 @@ export class Filling {
   ): boolean {
     const timeDelta = this.time.nextDelta(given)
     const wide = timeDelta >= TIME_DELTA_LIMIT ? WIDE_BYTES : 0
+    const shorter = compressed(this.compressing, payload)
+    const stored = shorter ?? payload
     const own = wide + this.hashBytes
-    let need = frameBytes(payload.length, own + keysBytes(keys)) + (this.segment.end === FRAMES_START ? WIDE_BYTES : 0)
+    const extended = own + keysBytes(keys) + (shorter === undefined ? 0 : ORIGINAL_LENGTH_BYTES)
+    let need = frameBytes(stored.length, extended) + (this.segment.end === FRAMES_START ? WIDE_BYTES : 0)
     for (const definition of this.definitions) need += frameBytes(definition.length, own)
     if (this.segment.end + need > this.segment.plan.segmentBytes) return false
 
@@ -143,8 +155,10 @@ export class Filling {
     const plain = this.encoder.plain ? TAG.plain : 0
     this.segment.offsets.push(this.segment.end / UNIT)
     this.draft.keys = keys
-    this.frame(group, KIND.record, flags | plain, timeDelta, given, payload)
+    this.draft.originalBytes = shorter && payload.length
+    this.frame(group, KIND.record, flags | plain, timeDelta, given, payload, stored)
     this.draft.keys = undefined
+    this.draft.originalBytes = undefined
     this.segment.lastSequence += 1
     group.lastSequence = this.segment.lastSequence
     if (this.segment.chain !== undefined && flags === TAG.batchEnd) this.placeCheckpoint(group, timeDelta, given)
@@ -229,6 +243,7 @@ export class Filling {
     timeDelta: number,
     given: bigint | undefined,
     payload: Uint8Array,
+    stored = payload,
   ): void {
     const { segment, draft } = this
     const offset = segment.end
@@ -246,7 +261,7 @@ export class Filling {
     }
     // Over the payload as it is before anything is done to it.
     if (segment.chain !== undefined) draft.hash = segment.chain.next(draft, payload)
-    const length = this.frames.encode(group.buffer, group.length, offset, segment.plan.salt, draft, payload)
+    const length = this.frames.encode(group.buffer, group.length, offset, segment.plan.salt, draft, stored)
     group.length += length
     segment.end += length
     segment.digest = addToDigest(segment.digest, this.frames.crc)

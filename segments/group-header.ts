@@ -1,4 +1,3 @@
-import { COMPRESSION } from './format/layout.ts'
 import { encodeHeader } from './format/header.ts'
 import type { Group } from './group.ts'
 import type { Segment } from './segment.ts'
@@ -15,9 +14,8 @@ export interface LogIdentity {
 /** The header of a segment, which goes out with its first group. */
 export function headerOf(segment: Segment, identity: LogIdentity): Buffer {
   const { ordinal, salt, segmentBytes } = segment.plan
-  const { firstSequence, baseTimestamp, predecessor } = segment
+  const { firstSequence, baseTimestamp, predecessor, compression } = segment
   const { logId, epoch, codec, chain } = identity
-  const compression = COMPRESSION.none
   return encodeHeader({
     logId,
     ordinal,

@@ -1,6 +1,7 @@
 import { SeglogError } from './errors.ts'
 import { type Filling, type Grouping } from './filling.ts'
-import { segmentBytesFor } from './space.ts'
+import { frameBytes } from './format/frame.ts'
+import { FIRST_FRAME_EXTRA, keysBytes, segmentBytesFor } from './space.ts'
 import { TAG } from './format/layout.ts'
 
 /**
@@ -20,10 +21,12 @@ export interface AppendOptions {
 /** Puts values into fillings: encodes, checks the limit of a record, places. */
 export class Placer {
   private readonly recordBytesMax: number
+  private readonly segmentBytes: number
   private encoding = false
 
-  constructor(recordBytesMax: number) {
+  constructor(recordBytesMax: number, segmentBytes: number) {
     this.recordBytesMax = recordBytesMax
+    this.segmentBytes = segmentBytes
   }
 
   /** A codec that appends would number its own record before the one it encodes. */
@@ -52,14 +55,27 @@ export class Placer {
   /** Places all values of a batch; 0 when they fitted, else the bytes they need in a segment of their own. */
   placeAll(filling: Filling, values: readonly unknown[], options: AppendOptions, grouping: Grouping): number {
     let bytes = 0
+    let originalBytes = FIRST_FRAME_EXTRA
     let fitted = true
     for (let index = 0; index < values.length; index++) {
       const payload = this.encode(filling, values[index])
       const keys = options.keyBlocks?.[index]
       bytes += segmentBytesFor(payload.length, keys, filling.hashBytes)
+      originalBytes += frameBytes(payload.length, filling.hashBytes + keysBytes(keys))
+      // Whether a batch is too large must not depend on how well it can be compressed today.
+      if (filling.compressing !== undefined && originalBytes > this.segmentBytes) {
+        throw batchTooLarge(this.segmentBytes, originalBytes)
+      }
       const flags = index === values.length - 1 ? TAG.batchEnd : 0
       fitted &&= filling.place(payload, flags, options.timestampNs, grouping, keys)
     }
     return fitted ? 0 : bytes
   }
+}
+
+export function batchTooLarge(segmentBytes: number, found: number): SeglogError {
+  return new SeglogError('TOO_LARGE', 'records do not fit into one segment. Split it, or raise segmentBytes.', {
+    expected: `at most ${segmentBytes} bytes, with headers`,
+    found,
+  })
 }

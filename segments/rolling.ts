@@ -30,6 +30,8 @@ export interface WriterStart {
   readonly spare: SegmentPlan | undefined
   /** Time of the last record. */
   readonly lastTimestamp: bigint
+  /** Of `COMPRESSION`: how payloads are compressed from now on, in segments that begin from now on. */
+  readonly compression: number
 }
 
 /** Makes a codec's encoder for a segment that already holds these definitions. */

@@ -2,6 +2,7 @@ import type { Environment } from './env/environment.ts'
 import { type Steps, runLater, runNow, step } from './env/steps.ts'
 import { headText } from './chain.ts'
 import { closeSegment } from './segment-files.ts'
+import { compressionMember } from './compression.ts'
 import { SeglogError } from './errors.ts'
 import type { SealedLine } from './format/manifest.ts'
 import { type ManifestStore, withLine } from './manifest-store.ts'
@@ -126,5 +127,6 @@ export function sealedLine(segment: Segment): SealedLine {
     head: headText(segment.chain),
     baseTimestamp: String(segment.baseTimestamp),
     lastTimestamp: String(segment.lastTimestamp),
+    ...compressionMember(segment.compression),
   }
 }

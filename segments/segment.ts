@@ -1,7 +1,7 @@
 import type { SegmentChain } from './chain.ts'
 import type { Handle } from './env/environment.ts'
 import type { Predecessor } from './format/header.ts'
-import { FRAMES_START } from './format/layout.ts'
+import { COMPRESSION, FRAMES_START } from './format/layout.ts'
 import type { SegmentKeys } from './key-pairs.ts'
 
 /** What is decided about a segment before its file exists. */
@@ -37,6 +37,8 @@ export class Segment {
   /** Nanoseconds; set with the first frame. */
   baseTimestamp = 0n
   lastTimestamp = 0n
+  /** How its compressed frames are, as its header says: of `COMPRESSION`. */
+  compression: number = COMPRESSION.none
   /** End of the frames that are durable. */
   durableEnd = 0
   /** End of the frames that exist, on disk or in memory, and the digest up to there. */

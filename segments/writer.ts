@@ -2,6 +2,7 @@
 import type { ChainHead, CheckpointPolicy } from './chain.ts'
 import type { WriterObserver } from './committer-hooks.ts'
 import { Committer } from './committer.ts'
+import { compressingOf } from './compression.ts'
 import type { Environment } from './env/environment.ts'
 import { type Ending, markClosed } from './ending.ts'
 import { SeglogError, assert, failedError, wrapSystemError } from './errors.ts'
@@ -10,7 +11,7 @@ import { segmentBytesFor } from './space.ts'
 import { SEQUENCE_MAX, TAG } from './format/layout.ts'
 import { BufferPool, Deferred, GROUP_BYTES, type Group } from './group.ts'
 import type { ManifestStore } from './manifest-store.ts'
-import { type AppendOptions, type Durability, Placer } from './placer.ts'
+import { type AppendOptions, type Durability, Placer, batchTooLarge } from './placer.ts'
 import { type EncoderFactory, Rolling, type WriterStart } from './rolling.ts'
 import type { Segment } from './segment.ts'
 import type { SlotsFile } from './slots-file.ts'
@@ -20,6 +21,7 @@ export interface WriterLimits extends CheckpointPolicy {
   readonly recordBytesMax: number
   readonly queueSoftBytes: number
   readonly queueHardBytes: number
+  readonly compressionBytesMin: number
 }
 
 /** Buffers kept for the next groups: one in flight, one filling, and some of a queue. */
@@ -54,7 +56,7 @@ export class Writer {
   ) {
     this.env = env
     this.limits = limits
-    this.placer = new Placer(limits.recordBytesMax)
+    this.placer = new Placer(limits.recordBytesMax, limits.segmentBytes)
     this.manifests = start.manifests
     this.slots = slots
     const pool = new BufferPool(POOLED_BUFFERS, limits.segmentBytes)
@@ -91,6 +93,7 @@ export class Writer {
         // A burst fills a segment faster than its groups become durable.
         this.rolling.prepareNext()
       },
+      compressing: compressingOf(start.compression, limits.compressionBytesMin),
     }
     this.rolling = new Rolling(env, directory, start, limits.segmentBytes, context, newEncoder, () => this.committer)
   }
@@ -283,10 +286,7 @@ export class Writer {
         return
       }
     }
-    throw new SeglogError('TOO_LARGE', 'records do not fit into one segment. Split it, or raise segmentBytes.', {
-      expected: `at most ${this.limits.segmentBytes} bytes, with headers`,
-      found: bytesNeeded,
-    })
+    throw batchTooLarge(this.limits.segmentBytes, bytesNeeded)
   }
 
   private groupOf(sequence: number): Group | undefined {

@@ -131,6 +131,7 @@ function describe(facts: Facts, segments: readonly SegmentFacts[]): (readonly [s
     ['lost', lost.length > 0 ? rangesText(lost) : undefined],
     ['size', `${sizeText(bytes)} in ${countText(segments.length, 'segment')}`],
     ['codec', options.codec],
+    ['compression', options.compression === 'none' ? undefined : options.compression],
     ['keys', kinds.length > 0 ? kinds.join(', ') : undefined],
     ['anchors', newest && `${anchors.length}; the newest as of ${newest.sequence}: ${newest.ref}`],
     ['cursors', cursors.length > 0 ? cursors.join(', ') : undefined],

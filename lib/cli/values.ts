@@ -1,3 +1,4 @@
+import { SeglogError } from '../../segments/errors.ts'
 import { bytes } from '../codecs/bytes.ts'
 import { cbor } from '../codecs/cbor.ts'
 import type { Codec, Decoder } from '../codecs/codec.ts'
@@ -36,7 +37,9 @@ export class Values {
     try {
       const { value } = entry
       if (this.form === 'values') return { json: JSON.stringify(plain(value)) }
-    } catch {
+    } catch (error) {
+      // Bytes that cannot be decompressed never reached the codec.
+      if (error instanceof SeglogError && error.code !== 'DECODE') throw error
       // The bytes are sound and the codec does not take them, or the value is deeper than JSON goes: it has its bytes.
     }
     return { hex: hexOf(this.last) }

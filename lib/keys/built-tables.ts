@@ -1,3 +1,4 @@
+import { hasCode } from '../../segments/errors.ts'
 import { KeyPairs } from '../../segments/key-pairs.ts'
 import type { Entry } from '../read/entry.ts'
 import type { Reading } from '../read/reading.ts'
@@ -9,7 +10,7 @@ import { keyHash } from './key-value.ts'
 /** Segments whose tables are kept; those of a full segment may take some 20 bytes for each key. */
 const KEPT_MAX = 4
 
-/** Enters the keys of a record into one table for each definition. */
+/** Enters the keys of a record into one table for each definition; one whose value cannot be read has none. */
 export function addKeys<T>(
   definitions: readonly KeyDefinition<T>[],
   tables: readonly KeyPairs[],
@@ -18,7 +19,11 @@ export function addKeys<T>(
 ): void {
   const index = entry.sequence - firstSequence
   for (const [kind, definition] of definitions.entries()) {
-    eachKeyOf(definition, entry, (key) => tables[kind]!.add(keyHash(key), index))
+    try {
+      eachKeyOf(definition, entry, (key) => tables[kind]!.add(keyHash(key), index))
+    } catch (error) {
+      if (!hasCode(error, 'CORRUPT') && !hasCode(error, 'DECODE')) throw error
+    }
   }
 }
 

@@ -2,10 +2,10 @@ import type { Handle } from '../../segments/env/environment.ts'
 import { type Steps, step } from '../../segments/env/steps.ts'
 import { type SeglogError, hasCode } from '../../segments/errors.ts'
 import { FrameDecoder, wholeSequence } from '../../segments/format/frame.ts'
-import { FRAME, FRAMES_START, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
+import { FRAME, FRAMES_START, KIND, UNIT } from '../../segments/format/layout.ts'
 import { Window } from '../../segments/window.ts'
 import type { Codec } from '../codecs/codec.ts'
-import { type EntrySource, type Page, StoredEntry, keyBlockOf } from './entry.ts'
+import { type EntrySource, type Page, type StoredEntry, entryOf } from './entry.ts'
 import type { KnownSegment } from './known-segment.ts'
 import type { KnownSegments } from './known-segments.ts'
 import { openToRead } from './open-segment.ts'
@@ -208,7 +208,8 @@ export class Cursor<T> implements Walk<T> {
     this.need = FRAME.size
     const fromStart = this.stride === 1 && this.sequence === ref.firstSequence
     this.known = fromStart ? undefined : yield* this.segments.get(ref, this.sequence)
-    this.source = this.known ?? { path: ref.path, baseTimestamp: ref.baseTimestamp, decoder: this.codec.decoder() }
+    const { path, baseTimestamp, compression } = ref
+    this.source = this.known ?? { path, baseTimestamp, compression, decoder: this.codec.decoder() }
     this.at = fromStart ? FRAMES_START : yield* this.placeOf(this.sequence)
   }
 
@@ -266,23 +267,11 @@ export class Cursor<T> implements Walk<T> {
 
   private take(): StoredEntry<T> {
     const { decoder, ref } = this
-    const { tag } = decoder
-    if ((tag & TAG.compressed) !== 0) throw damaged(this.ref!, this.at - decoder.length, this.sequence, 'unknown')
     this.count += 1
     this.bytes += decoder.length
     const sequence = this.sequence
     this.sequence += this.stride
-    const entry = new StoredEntry<T>(
-      sequence,
-      this.source!,
-      this.page,
-      decoder.payloadStart,
-      decoder.payloadEnd,
-      decoder.timeDelta,
-      decoder.timestamp,
-      (tag & TAG.plain) !== 0,
-    )
-    if ((tag & TAG.keys) !== 0) entry.keyBlock = keyBlockOf(decoder)
+    const entry = entryOf(decoder, sequence, this.source!, this.page, 0)
     if (this.stride === -1 && ref !== undefined && this.sequence >= ref.firstSequence) this.stepBack(ref)
     return entry
   }

@@ -1,6 +1,7 @@
+import { originalPayload } from '../../segments/compression.ts'
 import { SeglogError } from '../../segments/errors.ts'
 import { Block, type FrameDecoder } from '../../segments/format/frame.ts'
-import { UNIT } from '../../segments/format/layout.ts'
+import { TAG, UNIT } from '../../segments/format/layout.ts'
 import type { Decoder } from '../codecs/codec.ts'
 
 /** A record as it is read. It never changes, and owns what it shows. */
@@ -8,7 +9,10 @@ export interface Entry<T> {
   readonly sequence: number
   /** Nanoseconds since 1970. Made when it is asked for. */
   readonly timestampNs: bigint
-  /** Decoded when it is first asked for; throws DECODE when its codec refuses the bytes. */
+  /**
+   * Decompressed and decoded when it is first asked for. Throws DECODE when its codec refuses the bytes, CORRUPT when they
+   * do not decompress to what they were, UNSUPPORTED_FORMAT when this Node lacks that compression.
+   */
   readonly value: T
 }
 
@@ -21,15 +25,11 @@ export interface Page {
   undecoded: number
 }
 
-/** A copy of the key block of the frame that was just read. */
-export function keyBlockOf({ source, keysStart, keysEnd }: FrameDecoder): Buffer {
-  return Buffer.from(source.subarray(keysStart, keysEnd))
-}
-
 /** Where an entry's segment lies, and how its values are decoded. */
 export interface EntrySource<T> {
   readonly path: string
   readonly baseTimestamp: bigint
+  readonly compression: number
   readonly decoder: Decoder<T>
 }
 
@@ -37,13 +37,13 @@ export class StoredEntry<T> implements Entry<T> {
   readonly sequence: number
   /** Where functions make keys: the key block that the record was appended with. */
   keyBlock: Buffer | undefined = undefined
-  private readonly source: EntrySource<T>
+  protected readonly source: EntrySource<T>
   private readonly delta: number
   private readonly whole: bigint | undefined
-  private page: Page | undefined
-  private readonly bytes: Buffer
-  private readonly start: number
-  private readonly end: number
+  protected page: Page | undefined
+  protected readonly bytes: Buffer
+  protected readonly start: number
+  protected readonly end: number
   private readonly plain: boolean
   private decoded: T | undefined
 
@@ -74,10 +74,13 @@ export class StoredEntry<T> implements Entry<T> {
   }
 
   get value(): T {
-    const { page } = this
-    if (page === undefined) return this.decoded as T
+    if (this.page !== undefined) this.decode(this.page, this.bytes, this.start, this.end)
+    return this.decoded as T
+  }
+
+  protected decode(page: Page, bytes: Uint8Array, start: number, end: number): void {
     try {
-      this.decoded = this.source.decoder.decode(this.bytes, this.start, this.end, this.plain)
+      this.decoded = this.source.decoder.decode(bytes, start, end, this.plain)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       throw new SeglogError('DECODE', `the codec cannot read record ${this.sequence}: ${reason}`, {
@@ -88,8 +91,49 @@ export class StoredEntry<T> implements Entry<T> {
     }
     this.page = undefined
     page.undecoded -= 1
-    return this.decoded
   }
+}
+
+/** A record whose payload is compressed. */
+class CompressedEntry<T> extends StoredEntry<T> {
+  originalBytes = 0
+
+  override get value(): T {
+    const { page } = this
+    if (page !== undefined) {
+      const stored = this.bytes.subarray(this.start, this.end)
+      const payload = originalPayload(this.source, this.sequence, stored, this.originalBytes)
+      this.decode(page, payload, 0, payload.length)
+    }
+    return super.value
+  }
+}
+
+/** The entry of the frame that was just read; its payload lies in `page`, `shift` bytes behind where it was read. */
+export function entryOf<T>(
+  decoder: FrameDecoder,
+  sequence: number,
+  source: EntrySource<T>,
+  page: Page,
+  shift: number,
+): StoredEntry<T> {
+  const { tag, timeDelta, timestamp } = decoder
+  const start = decoder.payloadStart + shift
+  const end = decoder.payloadEnd + shift
+  const plain = (tag & TAG.plain) !== 0
+  if ((tag & (TAG.compressed | TAG.keys)) === 0) {
+    return new StoredEntry(sequence, source, page, start, end, timeDelta, timestamp, plain)
+  }
+  let entry: StoredEntry<T>
+  if ((tag & TAG.compressed) === 0) {
+    entry = new StoredEntry(sequence, source, page, start, end, timeDelta, timestamp, plain)
+  } else {
+    const compressed = new CompressedEntry(sequence, source, page, start, end, timeDelta, timestamp, plain)
+    compressed.originalBytes = decoder.originalBytes
+    entry = compressed
+  }
+  if ((tag & TAG.keys) !== 0) entry.keyBlock = Buffer.from(decoder.source.subarray(decoder.keysStart, decoder.keysEnd))
+  return entry
 }
 
 const ROOM_BYTES = 16 * 1024

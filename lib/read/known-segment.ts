@@ -22,6 +22,7 @@ export class KnownSegment<T> implements EntrySource<T> {
   readonly salt: number
   readonly firstSequence: number
   readonly baseTimestamp: bigint
+  readonly compression: number
   readonly decoder: Decoder<T>
   /** As of the last time that somebody looked: a segment that is being written grows. */
   ref: SegmentRef
@@ -54,6 +55,7 @@ export class KnownSegment<T> implements EntrySource<T> {
     this.salt = ref.salt
     this.firstSequence = ref.firstSequence
     this.baseTimestamp = ref.baseTimestamp
+    this.compression = ref.compression
     this.decoder = decoder
     this.ref = ref
     this.end = ref.live === undefined ? FRAMES_START : Infinity

@@ -1,3 +1,4 @@
+import { compressionOf } from '../../segments/compression.ts'
 import { SeglogError } from '../../segments/errors.ts'
 import type { Manifest, SealedLine, SegmentLine } from '../../segments/format/manifest.ts'
 import { segmentName } from '../../segments/format/names.ts'
@@ -69,6 +70,7 @@ export function sealedRef(directory: string, logId: string, line: SealedLine): S
     firstSequence: line.firstSequence,
     lastSequence: line.lastSequence,
     baseTimestamp: BigInt(line.baseTimestamp),
+    compression: compressionOf(line, {}),
     end: line.dataBytes,
     identity: identityOf(logId, line),
     live: undefined,

@@ -2,9 +2,9 @@ import type { Steps } from '../../segments/env/steps.ts'
 import { SeglogError } from '../../segments/errors.ts'
 import { readWhatIsThere } from '../../segments/files.ts'
 import { Block, FrameDecoder, type FrameFinding, wholeSequence } from '../../segments/format/frame.ts'
-import { FRAME, KIND, TAG, UNIT } from '../../segments/format/layout.ts'
+import { FRAME, KIND, UNIT } from '../../segments/format/layout.ts'
 import { BLOCK_BYTES, type BlockCache, type Piece } from './block-cache.ts'
-import { EntryRoom, type Page, StoredEntry, keyBlockOf } from './entry.ts'
+import { EntryRoom, type Page, StoredEntry, entryOf } from './entry.ts'
 import type { FilePool } from './file-pool.ts'
 import type { KnownSegment } from './known-segment.ts'
 import type { KnownSegments } from './known-segments.ts'
@@ -106,7 +106,6 @@ export class RandomReads<T> {
       if (finding !== 'frame') return finding
       const found = wholeSequence(decoder.sequenceLow, segment.firstSequence)
       if (found !== sequence) return found
-      if ((decoder.tag & TAG.compressed) !== 0) return 'unknown'
       return decoder.kind === KIND.record ? this.entry(segment, sequence, block, page) : 'invalid'
     }
   }
@@ -140,17 +139,6 @@ export class RandomReads<T> {
     const { decoder, room } = this
     const { payloadStart, payloadEnd } = decoder
     const shift = own === undefined ? room.copy(block, payloadStart, payloadEnd) - payloadStart : 0
-    const entry = new StoredEntry<T>(
-      sequence,
-      segment,
-      own ?? room.page,
-      payloadStart + shift,
-      payloadEnd + shift,
-      decoder.timeDelta,
-      decoder.timestamp,
-      (decoder.tag & TAG.plain) !== 0,
-    )
-    if ((decoder.tag & TAG.keys) !== 0) entry.keyBlock = keyBlockOf(decoder)
-    return entry
+    return entryOf(decoder, sequence, segment, own ?? room.page, shift)
   }
 }

@@ -15,6 +15,8 @@ export interface SegmentRef {
   /** Last record that may be read. */
   readonly lastSequence: number
   readonly baseTimestamp: bigint
+  /** How its compressed frames are: of `COMPRESSION`. */
+  readonly compression: number
   /** Bytes that may be read. */
   readonly end: number
   /** What its sidecar must say to be of use; undefined where it has none, because it is not sealed. */

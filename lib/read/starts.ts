@@ -1,5 +1,6 @@
 import type { Handle } from '../../segments/env/environment.ts'
 import type { Steps } from '../../segments/env/steps.ts'
+import { compressionOf } from '../../segments/compression.ts'
 import { SeglogError, newerFormat } from '../../segments/errors.ts'
 import { readUpTo, withFileIfThere } from '../../segments/files.ts'
 import { FrameDecoder } from '../../segments/format/frame.ts'
@@ -14,6 +15,7 @@ export interface SegmentStart {
   readonly salt: number
   readonly firstSequence: number
   readonly baseTimestamp: bigint
+  readonly compression: number
   /** What its header proves of the segment before; undefined in the first one, and where the header is damaged. */
   readonly predecessor: Predecessor | undefined
 }
@@ -76,7 +78,9 @@ function* startWithoutHeader(handle: Handle, ordinal: number, manifest: Manifest
     const finding = decoder.read(window.block, 0, window.length, FRAMES_START, line.salt)
     if (finding === 'short' && decoder.length > need) continue
     if (finding !== 'frame') return undefined
-    return { salt: line.salt, firstSequence, baseTimestamp: decoder.timestamp ?? 0n, predecessor: undefined }
+    const compression = compressionOf(line, manifest.options)
+    const baseTimestamp = decoder.timestamp ?? 0n
+    return { salt: line.salt, firstSequence, baseTimestamp, compression, predecessor: undefined }
   }
 }
 

@@ -175,6 +175,7 @@ export class DiskView implements LogView {
       firstSequence: start.firstSequence,
       lastSequence,
       baseTimestamp: start.baseTimestamp,
+      compression: start.compression,
       end,
       identity: undefined,
       live: undefined,

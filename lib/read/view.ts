@@ -80,6 +80,7 @@ export class WriterView implements LogView {
       firstSequence: segment.firstSequence,
       lastSequence: Math.min(segment.lastSequence, this.highWatermark),
       baseTimestamp: segment.baseTimestamp,
+      compression: segment.compression,
       end: segment.durableEnd,
       identity: undefined,
       live: segment,

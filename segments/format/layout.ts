@@ -101,6 +101,8 @@ export const TIME_DELTA_LIMIT = 2 ** 48
 export const WIDE_BYTES = 8
 /** Bytes of the length of what was compressed, in a frame with the flag `compressed`. */
 export const ORIGINAL_LENGTH_BYTES = 4
+/** No payload is longer before it is compressed: what says so is refused before memory is taken for it. */
+export const ORIGINAL_BYTES_MAX = 64 * 1024 * 1024
 /** Bytes of the length of the key block, which stand before it in a frame with the flag `keys`. */
 export const KEYS_LENGTH_BYTES = 4
 /** In a key block: sizes of a definition's mark, and of the length of a key. */

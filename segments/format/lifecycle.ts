@@ -1,4 +1,5 @@
-import { type Manifest, type RunIdentity, type RunStatus, isRunIdentity, isStatus } from './manifest.ts'
+import type { Manifest, RunIdentity, RunStatus } from './manifest.ts'
+import { isRunIdentity, isStatus } from './manifest-members.ts'
 
 /** What the payload of a lifecycle frame says: the status of a run from here on, and who it is. */
 export interface Lifecycle {

@@ -1,25 +1,6 @@
 import { crc32 } from './checksum.ts'
-import {
-  type Check,
-  isCount,
-  isEpoch,
-  isFilled,
-  isHex,
-  isInt32,
-  isNanoseconds,
-  isObject,
-  isPositive,
-  isSegmentBytes,
-  isText,
-  listOf,
-  members,
-  oneOf,
-  optional,
-  orNull,
-  wrongMember,
-} from './checks.ts'
 import { FORMAT_VERSION, MANIFEST_MAGIC } from './layout.ts'
-import { isName } from './names.ts'
+import { findWrongMember } from './manifest-members.ts'
 import type { Position } from './slots.ts'
 
 /**
@@ -124,6 +105,8 @@ export interface OpenLine {
   readonly salt: number
   /** Length of the file. */
   readonly segmentBytes: number
+  /** As in its header; where it is not there, as in `options`. */
+  readonly compression?: string
 }
 
 export interface SealedLine {
@@ -145,6 +128,8 @@ export interface SealedLine {
   readonly damaged?: true
   /** Directory of an archived segment. */
   readonly place?: string
+  /** As in its header; none where it is not there. */
+  readonly compression?: string
 }
 
 export type ManifestFinding =
@@ -203,97 +188,4 @@ export function decodeManifest(bytes: Buffer): ManifestFinding {
 
 function damaged(reason: string): ManifestFinding {
   return { found: 'damaged', reason }
-}
-
-const isPosition = members({
-  ordinal: isCount,
-  offset: isCount,
-  sequence: isCount,
-})
-
-const isOpenLine = members({
-  state: oneOf('open'),
-  ordinal: isPositive,
-  salt: isInt32,
-  segmentBytes: isSegmentBytes,
-})
-
-const isSealedLine = members({
-  state: oneOf('sealed', 'archived'),
-  ordinal: isPositive,
-  salt: isInt32,
-  firstSequence: isPositive,
-  lastSequence: isCount,
-  dataBytes: isCount,
-  digest: isInt32,
-  head: isHex(64),
-  baseTimestamp: isNanoseconds,
-  lastTimestamp: isNanoseconds,
-  damaged: optional(oneOf(true)),
-  place: optional(isText),
-})
-
-const isAnchor = members({
-  sequence: isPositive,
-  ref: isFilled,
-  hash: isFilled,
-  at: isNanoseconds,
-})
-
-const isCursorState = members({ sequence: isCount, at: isNanoseconds })
-
-/** Also the identity in a lifecycle frame. */
-export const isRunIdentity = members({
-  instance: isName,
-  run: isName,
-  parent: orNull(isName),
-  startedAt: isNanoseconds,
-  endedAt: orNull(isNanoseconds),
-  build: orNull(isText),
-  configurationHash: orNull(isText),
-  fields: isObject,
-})
-
-export const isStatus = oneOf('running', 'ended', 'crashed-recovered', 'quarantined')
-
-const isPath: Check = (value) => listOf(isText)(value) && (value as unknown[]).length > 0
-const isDefinition: Check = (value) =>
-  members({ path: isPath, upTo: optional(isPositive) })(value) ||
-  members({ version: isText, upTo: optional(isPositive) })(value)
-
-const MEMBERS: Readonly<Record<string, Check>> = {
-  generation: isPositive,
-  logId: isHex(32),
-  epoch: isEpoch,
-  createdAt: isNanoseconds,
-  status: isStatus,
-  options: members({
-    segmentBytes: isSegmentBytes,
-    codec: isText,
-    compression: isText,
-    chain: isText,
-  }),
-  highWatermark: isPosition,
-  clean: orNull(isPosition),
-  segments: (value) =>
-    listOf((line) => isOpenLine(line) || isSealedLine(line))(value) && ascends(value as SegmentLine[], 'ordinal'),
-  lost: listOf(members({ from: isPositive, to: isPositive })),
-  keys: (value) => isObject(value) && Object.values(value as object).every(isDefinition),
-  anchors: (value) => listOf(isAnchor)(value) && ascends(value as Anchor[], 'sequence'),
-  cursors: (value) =>
-    isObject(value) && Object.entries(value as object).every(([name, state]) => isName(name) && isCursorState(state)),
-  run: orNull(isRunIdentity),
-  unfinished: optional(oneOf('copy', 'salvage')),
-}
-
-/**
- * Ordinals not without a gap: a manifest that was rebuilt after all were lost cannot list a segment that was lost with
- * them.
- */
-function ascends<N extends string>(list: readonly { readonly [name in N]: number }[], by: N): boolean {
-  return list.every((item, index) => index === 0 || item[by] > list[index - 1]![by])
-}
-
-function findWrongMember(value: unknown): string | undefined {
-  return isObject(value) ? wrongMember(value as Record<string, unknown>, MEMBERS) : 'body'
 }

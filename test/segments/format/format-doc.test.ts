@@ -4,6 +4,7 @@ import { memoryEnvironment } from '../../../segments/env/memory.ts'
 import { runNow } from '../../../segments/env/steps.ts'
 import { readAll, withFile } from '../../../segments/files.ts'
 import { addToDigest, DIGEST_START, frameSeed } from '../../../segments/format/checksum.ts'
+import { canCompress, decompress, methodOf } from '../../../segments/format/compression.ts'
 import { FrameDecoder, FrameEncoder, wholeSequence } from '../../../segments/format/frame.ts'
 import { decodeHeader, encodeHeader, type SegmentHeader } from '../../../segments/format/header.ts'
 import * as layout from '../../../segments/format/layout.ts'
@@ -53,7 +54,7 @@ describe('the tables of docs/format.md are those of the code', () => {
 
   test('limits', () => {
     const rows = table('Limits', ['name', 'value', 'meaning'])
-    expect(rows.length).toBe(27)
+    expect(rows.length).toBe(28)
     const constants = layout as unknown as Record<string, unknown>
     for (const { name, value } of rows)
       expect({ name, value: Number(value) }).toEqual({ name, value: constants[name!] })
@@ -236,12 +237,13 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
       'frame-large',
       'frame-extended',
       'frame-lifecycle',
+      'frame-compressed',
       'slot',
       ...sidecar,
     ]
     expect(vectorNames('hex').sort()).toEqual(tested.sort())
     expect(vectorNames('json').sort()).toEqual(
-      [...tested, 'seed', 'chain', 'digest', 'keys', 'key-block', 'fingerprints'].sort(),
+      [...tested, 'compressed-payloads', 'seed', 'chain', 'digest', 'keys', 'key-block', 'fingerprints'].sort(),
     )
     expect(vectorNames('text')).toEqual(['manifest'])
   })
@@ -261,10 +263,25 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
     expect(encodeHeader(header)).toEqual(vector('segment-header'))
   })
 
-  test.each([...SMALL_FRAMES, 'frame-large', 'frame-extended', 'frame-lifecycle'])('%s', (name) => {
+  test.each([...SMALL_FRAMES, 'frame-large', 'frame-extended', 'frame-lifecycle', 'frame-compressed'])('%s', (name) => {
     const { bytes, means } = wholeFrame(name)
     expect(readFrame(new FrameDecoder(), bytes, 0, means.offset)).toEqual(means)
     expect(writeFrame(means)).toEqual(bytes)
+  })
+
+  test('compressed payloads', () => {
+    const { payload, ...streams } = meaning<Record<string, string>>('compressed-payloads')
+    expect(['none', ...Object.keys(streams)]).toEqual(Object.keys(layout.COMPRESSION))
+    for (const [name, stored] of Object.entries(streams)) {
+      const method = methodOf(name)!
+      // What a Node without zstd says is tested beside the readers.
+      if (!canCompress(method)) continue
+      const original = decompress(method, Buffer.from(stored, 'hex'), Buffer.byteLength(payload!))
+      expect(Buffer.from(original as Uint8Array).toString()).toBe(payload)
+    }
+    const frame = meaning<FrameMeaning & { value: unknown }>('frame-compressed')
+    expect(frame.payload).toBe(streams['deflate'])
+    expect([frame.originalBytes, frame.value]).toEqual([Buffer.byteLength(payload!), JSON.parse(payload!)])
   })
 
   test('what a lifecycle frame says', () => {
