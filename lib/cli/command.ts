@@ -20,6 +20,8 @@ export interface Command {
   readonly summary: string
   /** Names of what must stand behind it, such as `directory`. */
   readonly operands: readonly string[]
+  /** Whether its directory must be there; that of a command that makes one need not. Default `there`. */
+  readonly directory?: 'there' | 'perhaps'
   readonly options: Readonly<Record<string, Option>>
   /** What else its help says, a sentence each. */
   readonly notes: readonly string[]
@@ -36,6 +38,8 @@ export interface Request {
   readonly out: Printer
   /** For long work: shows its progress, and ends it where the command is ended. */
   readonly watch: WatchOptions
+  /** Shows how far a command has come that does not know how long it will take. */
+  readonly tell: (text: string) => void
 }
 
 /** What was typed is not what a command takes. */

@@ -2,6 +2,7 @@ import { archive } from './archive.ts'
 import { cat } from './cat.ts'
 import type { Command } from './command.ts'
 import { copy } from './copy.ts'
+import { importLines } from './import.ts'
 import { info } from './info.ts'
 import { lock } from './lock.ts'
 import { rebuild } from './rebuild.ts'
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   verify,
   salvage,
   copy,
+  importLines,
   archive,
   restore,
   rebuild,

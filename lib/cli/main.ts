@@ -44,6 +44,12 @@ const stderr = sinkOf(process.stderr, () => undefined)
 const colours = stdout.isTerminal && !process.env['NO_COLOR'] ? 'on' : 'off'
 process.exitCode = await run(process.argv.slice(2), {
   env: nodeEnvironment(),
+  // Made for who asks for it, and closed at the end: an input that is open keeps a process alive.
+  get stdin() {
+    const { stdin } = process
+    ending.signal.addEventListener('abort', () => stdin.destroy())
+    return stdin
+  },
   stdout,
   stderr,
   colours,

@@ -19,11 +19,13 @@ export class ProgressLine {
     this.doing = doing
   }
 
-  readonly show = (progress: Progress): void => {
+  readonly show = (progress: Progress): void => this.tell(progressText(progress))
+
+  readonly tell = (text: string): void => {
     const { stderr } = this.world
     if (!stderr.isTerminal) return
     this.isShown = true
-    void stderr.write(`${CLEAR}${progressText(this.doing, progress).slice(0, stderr.columns - 1)}`)
+    void stderr.write(`${CLEAR}${`${this.doing}: ${text}`.slice(0, stderr.columns - 1)}`)
   }
 
   async clear(): Promise<void> {
@@ -32,9 +34,9 @@ export class ProgressLine {
   }
 }
 
-/** `verify: 40 % of 1.0 GiB, 512.0 MiB/s, 2 s left` */
-function progressText(doing: string, { bytesDone, bytesTotal, bytesPerSecond, secondsLeft }: Progress): string {
+/** `40 % of 1.0 GiB, 512.0 MiB/s, 2 s left` */
+function progressText({ bytesDone, bytesTotal, bytesPerSecond, secondsLeft }: Progress): string {
   const share = bytesTotal > 0 ? Math.floor((100 * bytesDone) / bytesTotal) : 100
   const left = secondsLeft === undefined ? '' : `, ${durationText(secondsLeft)} left`
-  return `${doing}: ${share} % of ${sizeText(bytesTotal)}, ${sizeText(Math.round(bytesPerSecond))}/s${left}`
+  return `${share} % of ${sizeText(bytesTotal)}, ${sizeText(Math.round(bytesPerSecond))}/s${left}`
 }

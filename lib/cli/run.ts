@@ -50,8 +50,8 @@ async function perform(command: Command, words: readonly string[], world: World)
   const progress = new ProgressLine(world, command.name)
   const watch = { onProgress: progress.show, signal: world.signal }
   try {
-    await mustBeDirectory(world, positionals[0]!)
-    const code = await command.run({ operands: positionals, options, world, out, watch })
+    if (command.directory !== 'perhaps') await mustBeDirectory(world, positionals[0]!)
+    const code = await command.run({ operands: positionals, options, world, out, watch, tell: progress.tell })
     await progress.clear()
     return code
   } finally {

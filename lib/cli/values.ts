@@ -78,6 +78,12 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]))
 }
 
+/** The bytes of a text in hex; throws for any other. */
+export function bytesOf(hex: unknown): Uint8Array {
+  if (typeof hex !== 'string' || !/^([0-9a-f]{2})*$/i.test(hex)) throw new TypeError('not bytes in hex')
+  return Uint8Array.from(Buffer.from(hex, 'hex'))
+}
+
 function hexOf(source: Uint8Array): string {
   return Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString('hex')
 }

@@ -12,6 +12,7 @@ export interface Sink {
 /** What the command has of the world; `main.ts` makes the real one. */
 export interface World {
   readonly env: Environment
+  readonly stdin: AsyncIterable<Uint8Array>
   readonly stdout: Sink
   readonly stderr: Sink
   readonly colours: 'on' | 'off'

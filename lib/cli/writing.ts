@@ -4,6 +4,7 @@ import type { Log } from '../log.ts'
 import { openLog } from '../open.ts'
 import { later } from '../read/later.ts'
 import type { Request } from './command.ts'
+import type { Printer } from './printer.ts'
 import { Values } from './values.ts'
 
 /** Whoever opens a log for writing builds tables of its keys, and to find them must decode its values. */
@@ -29,14 +30,18 @@ export async function withWriter<R>(
   const onCrash = manifest.run === null ? 'resume' : 'refuse'
   const log = await openLog(directory, { codec, segmentBytes, onCrash, environment: env })
   try {
-    const { end } = log.recovery
-    if (end !== 'closed' && end !== 'clean') {
-      out.object({ type: 'recovery', ...log.recovery })
-      out.line(`the log was not closed, and was recovered first: ${end}`)
-      for (const note of log.recovery.notes) out.line(`  ${note}`)
-    }
+    tellRecovery(log, out)
     return await act(log)
   } finally {
     await log.close()
   }
+}
+
+/** Says what became of a log that was not closed when a command opened it as its writer. */
+export function tellRecovery({ recovery }: Log<unknown>, out: Printer): void {
+  const { end, notes } = recovery
+  if (end === 'new' || end === 'closed' || end === 'clean') return
+  out.object({ type: 'recovery', ...recovery })
+  out.line(`the log was not closed, and was recovered first: ${end}`)
+  for (const note of notes) out.line(`  ${note}`)
 }

@@ -30,6 +30,7 @@ async function runHere(
   })
   const world: World = {
     env: terminal.env ?? nodeEnvironment(),
+    stdin: (async function* () {})(),
     stdout: sink('stdout'),
     stderr: sink('stderr'),
     colours: terminal.colours ?? 'off',
