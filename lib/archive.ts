@@ -1,10 +1,12 @@
 import { archiveOf, bringBack, moveOut } from '../recovery/archive.ts'
+import { Watch } from '../recovery/verify-progress.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, runLater } from '../segments/env/steps.ts'
 import { invalid, wrapSystemError } from '../segments/errors.ts'
 import type { Manifest, SealedLine, SegmentLine, SequenceRange } from '../segments/format/manifest.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
 import { makeReady } from './directories.ts'
+import type { WatchOptions } from './operations.ts'
 
 /** A segment that is archived, or is to be. */
 export interface ArchivedSegment {
@@ -17,13 +19,18 @@ export interface ArchivedSegment {
   readonly place: string
 }
 
-export interface ArchiveOptions {
+/** Which segments, and where they go. */
+export interface ArchivePlanOptions {
   /** Another directory, also on another volume, for this log alone. Default `archive/` in the log. */
   readonly to?: string
-  /** Only tells what would be done. */
-  readonly dryRun?: boolean
   /** Goes on although records are archived that the newest anchor or a named cursor still needs. */
   readonly beyondAnchor?: boolean
+}
+
+/** Ended by its signal, archiving leaves every segment live: what was copied by then is replaced or removed later. */
+export interface ArchiveOptions extends ArchivePlanOptions, WatchOptions {
+  /** Only tells what would be done. */
+  readonly dryRun?: boolean
 }
 
 export interface ArchiveReport {
@@ -37,7 +44,7 @@ export interface ArchiveReport {
   readonly cutOff: readonly string[]
 }
 
-export interface RestoreOptions {
+export interface RestoreOptions extends WatchOptions {
   /** First record to be read again; default all that are archived. */
   readonly from?: number
 }
@@ -57,40 +64,30 @@ export class Archiver {
 
   /** What is archived, in order. */
   archives(): readonly ArchivedSegment[] {
-    return this.manifests.latest.segments
-      .filter(isArchived)
-      .map((line) => describe(line, archiveOf(this.directory, line.place)))
+    return archivesOf(this.directory, this.manifests.latest)
   }
 
   archiveBefore(sequence: number, options: ArchiveOptions): Promise<ArchiveReport> {
     return this.inTurn(async () => {
-      if (!Number.isSafeInteger(sequence) || sequence < 1) {
-        throw invalid('sequence', 'a whole number from 1 on', sequence)
-      }
-      const place = this.placeOf(options.to)
-      const { latest } = this.manifests
-      const cutOff = needyBefore(latest, sequence)
-      const needed = cutOff[0]
-      if (needed !== undefined && options.beyondAnchor !== true) {
-        const most = `at most ${needed.sequence + 1}, which ${needed.name} needs, or beyondAnchor`
-        throw invalid('sequence', most, sequence)
-      }
-      const lines = linesBefore(latest, sequence)
+      const { lines, place, report } = planArchive(this.env, this.directory, this.manifests.latest, sequence, options)
       if (options.dryRun !== true && lines.length > 0) {
         if (place !== undefined) makeReady(this.env, place)
-        await this.run('archiving', moveOut(this.env, this.directory, this.manifests, lines, place))
+        const watch = this.watchOf(options)
+        await this.run('archiving', options, moveOut(this.env, this.directory, this.manifests, lines, place, watch))
       }
-      return this.report(lines, place, sequence)
+      return report
     })
   }
 
-  restore({ from = 1 }: RestoreOptions): Promise<readonly ArchivedSegment[]> {
+  restore(options: RestoreOptions): Promise<readonly ArchivedSegment[]> {
     return this.inTurn(async () => {
+      const { from = 1 } = options
       if (!Number.isSafeInteger(from) || from < 1) throw invalid('from', 'a whole number from 1 on', from)
       const archived = this.manifests.latest.segments.filter(isArchived)
       const lines = archived.filter((line) => line.lastSequence >= from)
       const restored = lines.map((line) => describe(line, archiveOf(this.directory, line.place)))
-      await this.run('restoring', bringBack(this.env, this.directory, this.manifests, lines))
+      const watch = this.watchOf(options)
+      await this.run('restoring', options, bringBack(this.env, this.directory, this.manifests, lines, watch))
       return restored
     })
   }
@@ -100,45 +97,78 @@ export class Archiver {
     await this.last
   }
 
-  private report(lines: readonly SealedLine[], place: string | undefined, sequence: number): ArchiveReport {
-    const { latest } = this.manifests
-    const archive = archiveOf(this.directory, place)
-    const lastLine = lines.at(-1)
-    const live = latest.segments.filter(isSealed).find((line) => !lines.some((each) => each.ordinal === line.ordinal))
-    const before = lastLine ?? latest.segments.findLast(isArchived)
-    const firstSequence = lastLine === undefined ? live?.firstSequence : undefined
-    const last = lastLine?.lastSequence ?? 0
-    return {
-      segments: lines.map((line) => describe(line, archive)),
-      bytes: lines.reduce((sum, { dataBytes }) => sum + dataBytes, 0),
-      firstSequence: firstSequence ?? (before?.lastSequence ?? 0) + 1,
-      unreadable: last > 0 ? { from: lines[0]!.firstSequence, to: last } : undefined,
-      cutOff: needyBefore(latest, Math.min(sequence, last + 1)).map(({ name }) => name),
-    }
-  }
-
-  private placeOf(to: string | undefined): string | undefined {
-    if (to === undefined) return undefined
-    if (typeof to !== 'string' || to === '') throw invalid('to', 'a path', to)
-    const path = this.env.absolute(to)
-    if (path === this.directory) throw invalid('to', 'another directory than that of the log', to)
-    return path === archiveOf(this.directory, undefined) ? undefined : path
-  }
-
   private inTurn<R>(act: () => Promise<R>): Promise<R> {
     const result = this.last.then(act)
     this.last = result.catch(() => undefined)
     return result
   }
 
-  private run(doing: string, steps: Steps<void>): Promise<void> {
+  private watchOf({ onProgress, signal }: WatchOptions): Watch {
+    return new Watch(() => this.env.monotonicMs(), onProgress, signal)
+  }
+
+  /** What a signal says passes as it is. */
+  private run(doing: string, { signal }: WatchOptions, steps: Steps<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       runLater(this.env, steps, (error) => {
         if (error === null) resolve()
+        else if (error instanceof Error && error === signal?.reason) reject(error)
         else reject(wrapSystemError(error, doing, { file: this.directory }))
       })
     })
   }
+}
+
+/** What archiving would do. */
+export interface ArchivePlan {
+  readonly lines: readonly SealedLine[]
+  /** Undefined for the log's own `archive/`. */
+  readonly place: string | undefined
+  readonly report: ArchiveReport
+}
+
+/** Pure: which segments of a log go, and where to. Throws INVALID_ARGUMENT. */
+export function planArchive(
+  env: Environment,
+  directory: string,
+  manifest: Manifest,
+  sequence: number,
+  { to, beyondAnchor }: ArchivePlanOptions,
+): ArchivePlan {
+  if (!Number.isSafeInteger(sequence) || sequence < 1) throw invalid('sequence', 'a whole number from 1 on', sequence)
+  const place = placeOf(env, directory, to)
+  const needed = needyBefore(manifest, sequence)[0]
+  if (needed !== undefined && beyondAnchor !== true) {
+    throw invalid('sequence', `at most ${needed.sequence + 1}, which ${needed.name} needs, or beyondAnchor`, sequence)
+  }
+  const lines = linesBefore(manifest, sequence)
+  const archive = archiveOf(directory, place)
+  const last = lines.at(-1)?.lastSequence ?? 0
+  const report = {
+    segments: lines.map((line) => describe(line, archive)),
+    bytes: lines.reduce((sum, { dataBytes }) => sum + dataBytes, 0),
+    firstSequence: last > 0 ? last + 1 : firstLive(manifest),
+    unreadable: last > 0 ? { from: lines[0]!.firstSequence, to: last } : undefined,
+    cutOff: needyBefore(manifest, Math.min(sequence, last + 1)).map(({ name }) => name),
+  }
+  return { lines, place, report }
+}
+
+/** The segments of a log that are archived, in order. */
+export function archivesOf(directory: string, { segments }: Manifest): readonly ArchivedSegment[] {
+  return segments.filter(isArchived).map((line) => describe(line, archiveOf(directory, line.place)))
+}
+
+function placeOf(env: Environment, directory: string, to: string | undefined): string | undefined {
+  if (to === undefined) return undefined
+  if (typeof to !== 'string' || to === '') throw invalid('to', 'a path', to)
+  const path = env.absolute(to)
+  if (path === directory) throw invalid('to', 'another directory than that of the log', to)
+  return path === archiveOf(directory, undefined) ? undefined : path
+}
+
+function firstLive({ segments }: Manifest): number {
+  return segments.find(isSealed)?.firstSequence ?? (segments.findLast(isArchived)?.lastSequence ?? 0) + 1
 }
 
 /** Sealed segments that lie wholly before a record, from the first live one on without a gap. */

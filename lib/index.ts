@@ -11,7 +11,7 @@ export {
   type WatchOptions,
   type WorldOption,
 } from './operations.ts'
-export type { ArchiveOptions, ArchiveReport, ArchivedSegment, RestoreOptions } from './archive.ts'
+export type { ArchiveOptions, ArchivePlanOptions, ArchiveReport, ArchivedSegment, RestoreOptions } from './archive.ts'
 export type { ArchivedSegments } from './archive-reader.ts'
 export type { Keep, RetentionPlan } from './archive-retention.ts'
 export type { ArchiveMessage, CommitMessage, FailureMessage, RecoveryMessage, RollMessage } from './observability.ts'

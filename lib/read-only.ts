@@ -3,6 +3,13 @@ import type { Environment } from '../segments/env/environment.ts'
 import { runNow } from '../segments/env/steps.ts'
 import { SeglogError, wrapSystemError } from '../segments/errors.ts'
 import type { Anchor } from '../segments/format/manifest.ts'
+import {
+  type ArchivePlanOptions,
+  type ArchiveReport,
+  type ArchivedSegment,
+  archivesOf,
+  planArchive,
+} from './archive.ts'
 import type { KeyDefinition } from './keys/definitions.ts'
 import type { KeyValue } from './keys/key-value.ts'
 import { KeyLookup, type LookupOptions, type LookupSource } from './keys/lookup.ts'
@@ -129,6 +136,19 @@ export class ReadOnlyLog<T> {
   cursors(): readonly CursorListing[] {
     this.refresh('lines')
     return listCursors(this.view.manifest.cursors)
+  }
+
+  /** Segments that are archived now, and where; each call looks likewise. */
+  archives(): readonly ArchivedSegment[] {
+    this.refresh('lines')
+    return archivesOf(this.directory, this.view.manifest)
+  }
+
+  /** What `archiveBefore` of a log that is open for writing would do now. Throws INVALID_ARGUMENT as it would. */
+  planArchive(sequence: number, options: ArchivePlanOptions = {}): ArchiveReport {
+    this.mustBeOpen()
+    this.refresh('lines')
+    return planArchive(this.env, this.directory, this.view.manifest, sequence, options).report
   }
 
   /** Reads all of the log and tells everything that is not as it should be; see `verifyLog`. */

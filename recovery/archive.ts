@@ -7,6 +7,7 @@ import { ARCHIVE_DIRECTORY, segmentName, sidecarName } from '../segments/format/
 import { type ManifestStore, withLine } from '../segments/manifest-store.ts'
 import { hasDigestOf, placeSegment, placeSidecar } from './archive-file.ts'
 import { makeDirectory } from './aside.ts'
+import { type Watch, watched } from './verify-progress.ts'
 
 /** The directory in which an archived segment is, or would be. */
 export function archiveOf(directory: string, place: string | undefined): string {
@@ -15,7 +16,7 @@ export function archiveOf(directory: string, place: string | undefined): string 
 
 /**
  * Moves sealed segments out of the live log: all into the other directory, its names synced, then the manifest, which alone
- * decides where a segment counts, and only then away from here. `place` is undefined for the log's own `archive/`.
+ * decides where a segment counts, and only then away from here. The watch may end it until then. `place` is undefined for the log's own `archive/`.
  */
 export function* moveOut(
   env: Environment,
@@ -23,16 +24,19 @@ export function* moveOut(
   manifests: ManifestStore,
   lines: readonly SealedLine[],
   place: string | undefined,
+  watch: Watch,
 ): Steps<void> {
   const archive = archiveOf(directory, place)
   if (place === undefined) yield* makeDirectory(archive, directory)
-  yield* placeAll(env, directory, archive, manifests.latest.logId, lines)
+  watch.expect(bytesOf(lines))
+  yield* watched(placeAll(env, directory, archive, manifests.latest.logId, lines, watch), watch)
   yield* updateLines(manifests, lines, (line) => ({
     ...line,
     state: 'archived',
     ...(place === undefined ? {} : { place }),
   }))
   yield* removeAll(directory, lines)
+  watch.end()
 }
 
 /** Brings archived segments back, each compared with its digest before the manifest calls it live. */
@@ -41,9 +45,27 @@ export function* bringBack(
   directory: string,
   manifests: ManifestStore,
   lines: readonly SealedLine[],
+  watch: Watch,
 ): Steps<void> {
+  watch.expect(2 * bytesOf(lines))
+  const places = yield* watched(checkedPlaces(directory, lines, watch), watch)
+  const { logId } = manifests.latest
+  for (const [archive, own] of places) yield* watched(placeAll(env, archive, directory, logId, own, watch), watch)
+  yield* updateLines(manifests, lines, ({ place: _, ...line }) => ({ ...line, state: 'sealed' }))
+  for (const [archive, own] of places) yield* removeAll(archive, own)
+  watch.end()
+}
+
+/** The directories where these segments are, each with its own; throws where one is missing or damaged. */
+function* checkedPlaces(
+  directory: string,
+  lines: readonly SealedLine[],
+  watch: Watch,
+): Steps<ReadonlyMap<string, readonly SealedLine[]>> {
   const places = new Map<string, SealedLine[]>()
   for (const line of lines) {
+    watch.enter(line.dataBytes)
+    watch.mayGoOn()
     const archive = archiveOf(directory, line.place)
     const path = `${archive}/${segmentName(line.ordinal)}`
     const status = yield* step({ do: 'stat', path })
@@ -51,9 +73,7 @@ export function* bringBack(
     if (!(yield* hasDigestOf(path, line))) throw damagedError(path, line)
     places.set(archive, [...(places.get(archive) ?? []), line])
   }
-  for (const [archive, own] of places) yield* placeAll(env, archive, directory, manifests.latest.logId, own)
-  yield* updateLines(manifests, lines, ({ place: _, ...line }) => ({ ...line, state: 'sealed' }))
-  for (const [archive, own] of places) yield* removeAll(archive, own)
+  return places
 }
 
 function* placeAll(
@@ -62,8 +82,11 @@ function* placeAll(
   to: string,
   logId: string,
   lines: readonly SealedLine[],
+  watch: Watch,
 ): Steps<void> {
   for (const line of lines) {
+    watch.enter(line.dataBytes)
+    watch.mayGoOn()
     const [segment, sidecar] = [segmentName(line.ordinal), sidecarName(line.ordinal)]
     yield* placeSegment(env, `${from}/${segment}`, `${to}/${segment}`, logId, line)
     yield* placeSidecar(`${from}/${sidecar}`, `${to}/${sidecar}`)
@@ -87,6 +110,10 @@ function* removeAll(from: string, lines: readonly SealedLine[]): Steps<void> {
     yield* removeIfThere(`${from}/${sidecarName(ordinal)}`)
   }
   yield* step({ do: 'syncDirectory', path: from })
+}
+
+function bytesOf(lines: readonly SealedLine[]): number {
+  return lines.reduce((sum, { dataBytes }) => sum + dataBytes, 0)
 }
 
 function missingError(file: string, line: SealedLine): SeglogError {

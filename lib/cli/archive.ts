@@ -1,5 +1,6 @@
-import type { ArchivedSegment } from '../archive.ts'
-import { type Command, EXIT, UsageError } from './command.ts'
+import type { ArchivePlanOptions, ArchiveReport, ArchivedSegment } from '../archive.ts'
+import { type Command, EXIT, type Request, UsageError } from './command.ts'
+import { openForReading } from './entries.ts'
 import type { Printer } from './printer.ts'
 import { countText, quoted, rangeText, sizeText } from './text.ts'
 import { withWriter } from './writing.ts'
@@ -15,7 +16,7 @@ export const archive: Command = {
     'beyond-anchor': { help: 'also what the newest anchor or a named cursor still needs' },
   },
   notes: [
-    'Opens the log as its writer, so no other may have it: a program that writes archives by itself, with log.archiveBefore.',
+    'Opens the log as its writer, so no other may have it: a program that writes archives by itself, with log.archiveBefore. A dry run works beside it.',
     'Archived records cannot be read in the log until they are restored; openArchived reads them where they are.',
   ],
   examples: [
@@ -28,13 +29,10 @@ export const archive: Command = {
     if (before === undefined) throw new UsageError('--before <sequence> must be given')
     const to = options.text('to')
     const dryRun = options.has('dry-run')
-    const report = await withWriter(request, (log) =>
-      log.archiveBefore(before, {
-        ...(to === undefined ? {} : { to }),
-        dryRun,
-        beyondAnchor: options.has('beyond-anchor'),
-      }),
-    )
+    const plan = { ...(to === undefined ? {} : { to }), beyondAnchor: options.has('beyond-anchor') }
+    const report = dryRun
+      ? await planned(request, before, plan)
+      : await withWriter(request, (log) => log.archiveBefore(before, { ...plan, ...request.watch }))
     out.object({ type: 'report', dryRun, ...report })
     printSegments(out, report.segments)
     const { segments, bytes, unreadable, cutOff, firstSequence } = report
@@ -48,6 +46,16 @@ export const archive: Command = {
     if (segments.length > 0 && !dryRun) out.line(`to undo: seglog restore ${quoted(operands[0]!)}`)
     return EXIT.sound
   },
+}
+
+/** Nothing is moved, so this works beside the process that writes. */
+async function planned(request: Request, before: number, plan: ArchivePlanOptions): Promise<ArchiveReport> {
+  const { log } = await openForReading(request)
+  try {
+    return log.planArchive(before, plan)
+  } finally {
+    await log.close()
+  }
 }
 
 /** A table of segments that are or were archived; nothing where there are none. */

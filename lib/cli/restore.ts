@@ -15,7 +15,9 @@ export const restore: Command = {
   async run(request) {
     const { operands, options, out } = request
     const from = options.whole('from', 1)
-    const segments = await withWriter(request, (log) => log.restore(from === undefined ? {} : { from }))
+    const segments = await withWriter(request, (log) =>
+      log.restore({ ...(from === undefined ? {} : { from }), ...request.watch }),
+    )
     out.object({ type: 'report', segments })
     printSegments(out, segments)
     out.line(`${countText(segments.length, 'segment')} restored`)

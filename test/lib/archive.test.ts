@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { planRetention } from '../../lib/archive-retention.ts'
 import { bytes } from '../../lib/codecs/bytes.ts'
 import { cbor } from '../../lib/codecs/cbor.ts'
-import { openArchived } from '../../lib/open.ts'
+import { openArchived, openReadOnly } from '../../lib/open.ts'
 import { verifyLog } from '../../lib/operations.ts'
 import type { Log } from '../../lib/log.ts'
+import type { Progress } from '../../recovery/verify-progress.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { segmentName } from '../../segments/format/names.ts'
 import { DIR, type Item, fill, item, machine, open, segment, spoil } from '../recovery/world.ts'
@@ -105,6 +106,47 @@ describe.each([
     expect(sequences(log)).toEqual(upTo(1, 13))
     expect(await env.drive(log.archiveBefore(9, options))).toEqual(dry)
     await env.drive(log.close())
+  })
+
+  it('tells how far it is, and where its signal ends it nothing has changed', async () => {
+    const { env, log } = await prepared()
+    const reason = new Error('enough')
+    const ended = (path: string): AbortSignal => {
+      const controller = new AbortController()
+      const when = (call: { readonly do: string; readonly path: string }): boolean => {
+        if (call.path.startsWith(path)) controller.abort(reason)
+        return false
+      }
+      env.calls.fault({ when, outcome: 'EIO', times: 1 })
+      return controller.signal
+    }
+    const archiving = log.archiveBefore(9, { ...options, signal: ended(`${archive}/segment-`) })
+    await expect(env.drive(archiving)).rejects.toBe(reason)
+    expect(sequences(log)).toEqual(upTo(1, 13))
+    expect(log.archives()).toEqual([])
+    const told: Progress[] = []
+    const onProgress = (progress: Progress): void => void told.push(progress)
+    const { bytes: total } = await env.drive(log.archiveBefore(9, { ...options, onProgress }))
+    expect(told.at(-1)).toMatchObject({ bytesDone: total, bytesTotal: total })
+    const restoring = log.restore({ signal: ended(`${archive}/segment-`) })
+    await expect(env.drive(restoring)).rejects.toBe(reason)
+    expect(sequences(log)).toEqual(upTo(9, 13))
+    await env.drive(log.restore({ onProgress }))
+    expect(told.at(-1)).toMatchObject({ bytesDone: 2 * total, bytesTotal: 2 * total })
+    expect(sequences(log)).toEqual(upTo(1, 13))
+    await env.drive(log.close())
+  })
+
+  it('is planned by who only reads, beside the writer', async () => {
+    const { env, log } = await prepared()
+    const reader = await env.drive(openReadOnly<Item>(DIR, { environment: env }))
+    const planned = reader.planArchive(9, options)
+    expect(reader.archives()).toEqual([])
+    expect(await env.drive(log.archiveBefore(9, options))).toEqual(planned)
+    expect(reader.archives()).toEqual(log.archives())
+    expect(codeOf(() => reader.planArchive(0))).toBe('INVALID_ARGUMENT')
+    await env.drive(log.close())
+    await env.drive(reader.close())
   })
 
   it.each(['archiving', 'restoring'] as const)(

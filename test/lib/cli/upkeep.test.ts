@@ -18,7 +18,10 @@ describe('segments', () => {
     const directory = await makeLog()
     const away = join(temporaryDirectory(), 'cold')
     const words = ['archive', directory, '--before', '3000', '--to', away, '--json']
+    const writer = await openLog(directory)
     const [planned] = linesOf((await seglog([...words, '--dry-run'])).stdout)
+    expect((await seglog(words)).stderr).toContain('LOCKED')
+    await writer.close()
     expect(existsSync(away)).toBe(false)
     const [done] = linesOf((await seglog(words)).stdout)
     expect({ ...done, dryRun: true }).toEqual(planned)
