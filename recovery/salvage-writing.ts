@@ -5,9 +5,10 @@ import { SeglogError, hasCode } from '../segments/errors.ts'
 import { makeFile, writeAll } from '../segments/files.ts'
 import { DIGEST_START, addToDigest } from '../segments/format/checksum.ts'
 import { ChainHasher, NO_HEAD, chainStart } from '../segments/format/chain.ts'
-import { FrameDecoder, wholeSequence } from '../segments/format/frame.ts'
+import { FrameDecoder, FrameEncoder, frameBytes, wholeSequence } from '../segments/format/frame.ts'
+import { emptyDraft } from '../segments/format/frame-draft.ts'
 import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
-import { CHAIN, FRAME, FRAMES_START, KIND, SEGMENT_BYTES_MAX, TAG, UNIT } from '../segments/format/layout.ts'
+import { CHAIN, FRAME, FRAMES_START, KIND, NO_CLAIM, SEGMENT_BYTES_MAX, TAG, UNIT } from '../segments/format/layout.ts'
 import type { SealedLine } from '../segments/format/manifest.ts'
 import { MOVED_EXTRA_BYTES, moveFrame } from '../segments/format/move-frame.ts'
 import { segmentName } from '../segments/format/names.ts'
@@ -24,6 +25,8 @@ export interface SalvageSource {
   /** Where times count from, also where the header is lost. */
   readonly baseTimestamp: bigint
   readonly header: Pick<SegmentHeader, 'codec' | 'compression' | 'chain' | 'epoch'>
+  /** Payloads of dictionary frames that are damaged in the segment, and known from elsewhere. */
+  readonly definitions: readonly Uint8Array[]
 }
 
 /** A frame that was just verified: `bytes[start…start+length)`, and in them its payload. */
@@ -61,7 +64,7 @@ export class SalvageWriter {
 
   /** All runs of one segment, each into a segment of its own: a segment has no gap inside. */
   *writeRuns(source: SalvageSource, runs: readonly SalvageRun[]): Steps<void> {
-    const definitions: Found[] = []
+    const definitions = source.definitions.map((payload) => dictionaryFrame(payload, source.baseTimestamp))
     for (const run of runs) {
       const isEmpty = run.lastSequence < run.firstSequence
       if (isEmpty) yield* new RunReader(source, run, definitions).skip()
@@ -243,6 +246,17 @@ class RunReader {
       need = decoder.length
     }
   }
+}
+
+/** A frame as it might have stood in the segment: each is given its place when it is written. */
+function dictionaryFrame(payload: Uint8Array, timestamp: bigint): Found {
+  const bytes = Buffer.alloc(frameBytes(payload.length, 0))
+  const draft = { ...emptyDraft(), kind: KIND.dictionary, claim: NO_CLAIM }
+  const length = new FrameEncoder().encode(bytes, 0, FRAMES_START, 0, draft, payload)
+  const payloadEnd = FRAME.size + payload.length
+  const { kind } = draft
+  const payloadAt = { payloadStart: FRAME.size, payloadEnd }
+  return { bytes, start: 0, length, kind, flags: 0, ...payloadAt, originalBytes: 0, timestamp }
 }
 
 /** A copy that stays. */

@@ -11,6 +11,7 @@ import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
 import { SegmentScanner } from '../segments/scan.ts'
 import type { Scan } from '../segments/stretches.ts'
 import { BackupTarget, mustBeApart } from './backup-target.ts'
+import { definitionsBeside } from './beside.ts'
 import type { Finding } from './evidence.ts'
 import { sortNames } from './inspect.ts'
 import { runsOf } from './salvage-runs.ts'
@@ -189,6 +190,7 @@ class Salvage {
     const baseTimestamp = key.baseTimestamp ?? (scan.baseTimestamp || BigInt(writer.lines.at(-1)?.lastTimestamp ?? 0))
     this.watch.enter(it.size)
     const runs = runsOf(scan, accepted, this.last, proven)
+    const beside = line === undefined ? [] : yield* definitionsBeside(it.path, source.manifest.logId, line)
     yield* writer.writeRuns(
       {
         path: it.path,
@@ -201,6 +203,8 @@ class Salvage {
           chain: header?.chain ?? CHAIN[options.chain as keyof typeof CHAIN],
           epoch: header?.epoch ?? epoch,
         },
+        // Within a segment what a definition says never changes, so those that are damaged may come first.
+        definitions: beside.filter((one) => !scan.definitions.some((found) => Buffer.compare(found, one) === 0)),
       },
       runs,
     )

@@ -117,6 +117,16 @@ describe('salvage of a damaged log (C18)', () => {
     }
   })
 
+  it('a damaged dictionary frame costs no record where the sidecar still holds what it said', async () => {
+    const env = await smallLog('closed')
+    const before = await readOneByOne(env, DIR)
+    const dictionary = places(env).find(({ region }) => region.kind === 'dictionary')!
+    spoil(env, dictionary.file, dictionary.start + 30)
+    const report = await salvage(env)
+    expect(report).toMatchObject({ lost: [], records: 12, findingsCount: 1 })
+    expect(await readOneByOne(env, NEW)).toEqual(before)
+  })
+
   it('an interrupted one is no log, and the same directory is refused', async () => {
     const sound = await smallLog('closed')
     let whole = 0

@@ -1,0 +1,33 @@
+import type { Handle } from '../segments/env/environment.ts'
+import type { Steps } from '../segments/env/steps.ts'
+import { readUpTo, withFileIfThere } from '../segments/files.ts'
+import type { SealedLine } from '../segments/format/manifest.ts'
+import { sidecarName } from '../segments/format/names.ts'
+import { PAGE_BYTES } from '../segments/format/sidecar.ts'
+import { Sidecar, identityOf, readFooter } from '../segments/sidecar.ts'
+
+/**
+ * Payloads of the dictionary frames of a sealed segment, from the sidecar beside it: a second copy, of use where such a
+ * frame is damaged. Empty where there is no sidecar that is sound and belongs to it; whatever keeps it from being read
+ * costs no more than the copy.
+ */
+export function* definitionsBeside(segment: string, logId: string, line: SealedLine): Steps<readonly Uint8Array[]> {
+  const path = `${segment.slice(0, segment.lastIndexOf('/'))}/${sidecarName(line.ordinal)}`
+  try {
+    return (yield* withFileIfThere(path, (handle) => definitionsIn(handle, logId, line))) ?? []
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    return []
+  }
+}
+
+function* definitionsIn(handle: Handle, logId: string, line: SealedLine): Steps<readonly Uint8Array[] | undefined> {
+  const footer = yield* readFooter(handle, identityOf(logId, line))
+  if (typeof footer === 'string') return undefined
+  const sidecar = new Sidecar(footer, function* (page, isSound) {
+    const bytes = Buffer.alloc(PAGE_BYTES)
+    const length = yield* readUpTo(handle, bytes, 0, PAGE_BYTES, page * PAGE_BYTES)
+    return length === PAGE_BYTES && isSound(bytes) ? bytes : undefined
+  })
+  return yield* sidecar.definitions()
+}
