@@ -23,7 +23,6 @@ async function appends(events: Events): Promise<Result> {
   const count = values.length
   const total = (await bytesOnDisk(values)).reduce((sum, length) => sum + length, 0)
   const goals = new Map<Peer, Goal>([[lmdbShapes, { atLeast: 1.25 }]])
-  const ofEncoder = { atLeast: 0.65 }
   return compete({
     target: 'P2',
     title: `append, ${described(events)}, ${(total / count).toFixed(0)} B on disk`,
@@ -34,8 +33,14 @@ async function appends(events: Events): Promise<Result> {
       { name: 'seglog append, a sync for each 1,000', role: 'ours', run: () => thousands(events) },
       { name: 'seglog append in memory, no disk', role: 'ours', run: () => inMemory(events) },
       ...contestants(everyone, events, goals, (peer, round) => appendRate(peer, events, round)),
-      { name: 'the encoder alone: cbor()', role: 'limit', goal: ofEncoder, run: () => encodeWithCodec(values) },
-      { name: 'the encoder alone: cbor-x, with shapes', role: 'limit', goal: ofEncoder, run: () => encodeBare(values) },
+      { name: 'the encoder alone: cbor()', role: 'limit', run: () => encodeWithCodec(values) },
+      {
+        // The target was set by the package, and a codec of ours that gets faster must not make it harder.
+        name: 'the encoder alone: cbor-x, with shapes',
+        role: 'limit',
+        goal: { atLeast: 0.65 },
+        run: () => encodeBare(values),
+      },
       {
         name: 'the same bytes, 1 MiB O_DSYNC writes over zeros',
         role: 'limit',
