@@ -2,6 +2,8 @@ import { type CopyReport, copyLog as copySteps } from '../recovery/backup.ts'
 import { type SalvageReport, salvage } from '../recovery/salvage.ts'
 import { type Progress, Watch } from '../recovery/verify-progress.ts'
 import { type VerifyReport, verify } from '../recovery/verify.ts'
+import type { VerifyRequest } from '../recovery/verify-request.ts'
+import type { ChainHead } from '../segments/chain.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { nodeEnvironment } from '../segments/env/node.ts'
 import { type Steps, runLater } from '../segments/env/steps.ts'
@@ -19,6 +21,13 @@ export interface WatchOptions {
 export interface VerifyOptions extends WatchOptions {
   /** Findings that the report lists; the rest is only counted. Default 1,000. */
   readonly findingsMax?: number
+  /**
+   * `checkpoint`: only what follows the newest checkpoint of the hash chain, from the segment on that holds it; what lies
+   * before is not read. INVALID_ARGUMENT in a log without a chain. Default `first`.
+   */
+  readonly from?: 'first' | 'checkpoint'
+  /** What `head()` gave once: a log that was cut before it, or written anew up to it, is a finding. */
+  readonly expect?: ChainHead
 }
 
 /** For functions over a directory. */
@@ -37,7 +46,7 @@ const FINDINGS_MAX = 1000
 export function verifyLog(directory: string, options: VerifyOptions & WorldOption = {}): Promise<VerifyReport> {
   const { environment = nodeEnvironment() } = options
   return run(environment, 'verifying the log', options, (watch) =>
-    verify(pathOf(environment, directory), watch, findingsMaxOf(options)),
+    verify(pathOf(environment, directory), watch, requestOf(options, 'log')),
   )
 }
 
@@ -47,7 +56,7 @@ export function verifySegments(
   options: VerifyOptions & Required<WorldOption>,
 ): Promise<VerifyReport> {
   return run(options.environment, 'verifying segments', options, (watch) =>
-    verify(directory, watch, findingsMaxOf(options), 'segments'),
+    verify(directory, watch, requestOf(options, 'segments')),
   )
 }
 
@@ -83,6 +92,20 @@ export function copyLog(from: string, to: string, options: WatchOptions & WorldO
     makeReady(environment, target)
     return copySteps(environment, source, target, watch)
   })
+}
+
+function requestOf(options: VerifyOptions, of: VerifyRequest['of']): VerifyRequest {
+  const { from = 'first', expect } = options
+  if (from !== 'first' && from !== 'checkpoint') throw invalid('from', "'first' or 'checkpoint'", from)
+  if (expect !== undefined && !isChainHead(expect)) {
+    throw invalid('expect', 'what head() gave: { sequence, hash }, the hash as 64 hex digits', expect)
+  }
+  return { findingsMax: findingsMaxOf(options), of, from, expect }
+}
+
+function isChainHead(expect: unknown): expect is ChainHead {
+  const { sequence, hash } = (expect ?? {}) as Partial<ChainHead>
+  return Number.isSafeInteger(sequence) && sequence! >= 0 && typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash)
 }
 
 function findingsMaxOf({ findingsMax = FINDINGS_MAX }: VerifyOptions): number {

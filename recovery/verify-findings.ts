@@ -34,21 +34,22 @@ export class Findings {
   }
 }
 
-/** Whether a compressed payload becomes what it was; a finding where it does not. Throws UNSUPPORTED_FORMAT. */
+/** What a compressed payload was before; undefined of others, and where it does not become that: a finding. Throws UNSUPPORTED_FORMAT. */
 export function checkPayload(
   place: CompressedPlace,
   decoder: FrameDecoder,
   offset: number,
   sequence: number,
   into: Findings,
-): void {
-  if ((decoder.tag & TAG.compressed) === 0) return
+): Uint8Array | undefined {
+  if ((decoder.tag & TAG.compressed) === 0) return undefined
   const { source, payloadStart, payloadEnd, originalBytes } = decoder
   try {
-    originalPayload(place, sequence, source.subarray(payloadStart, payloadEnd), originalBytes)
+    return originalPayload(place, sequence, source.subarray(payloadStart, payloadEnd), originalBytes)
   } catch (error) {
     if (!(error instanceof SeglogError) || error.code !== 'CORRUPT') throw error
     into.add({ code: 'CORRUPT', message: error.message, file: place.path, offset, from: sequence, to: sequence })
+    return undefined
   }
 }
 

@@ -3,12 +3,14 @@ import type { Steps } from '../segments/env/steps.ts'
 import { newerFormat } from '../segments/errors.ts'
 import { compressionOf } from '../segments/compression.ts'
 import { withFileIfThere } from '../segments/files.ts'
+import type { ChainName } from '../segments/format/chain.ts'
 import { type HeaderFinding, type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
-import { FRAMES_START, KIND } from '../segments/format/layout.ts'
+import { CHAIN, FRAMES_START, KIND } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
 import { SegmentScanner } from '../segments/scan.ts'
 import type { Scan } from '../segments/stretches.ts'
 import { ownHeader, readHead } from './inspect-segments.ts'
+import type { ChainCheck } from './verify-chain.ts'
 import { Findings, type Missing, checkPayload, explainHole, range } from './verify-findings.ts'
 import type { Watch } from './verify-progress.ts'
 import type { Unsealed } from './verify-survey.ts'
@@ -22,6 +24,8 @@ export interface Verification {
   readonly of: 'log' | 'segments'
   /** Valid records that were seen. */
   records: number
+  /** Undefined in a log without a chain. */
+  readonly chain: ChainCheck | undefined
 }
 
 /** A segment of which it is known beforehand what it must hold: from its line, or from the header of its successor. */
@@ -32,6 +36,8 @@ export interface WholeSegment {
   readonly firstSequence: number
   readonly lastSequence: number
   readonly dataBytes: number
+  /** Last hash of its chain. */
+  readonly head: string
   /** Undefined where it is not that of all frames: in a segment that was sealed with damage inside. */
   readonly digest: number | undefined
   readonly baseTimestamp: bigint | undefined
@@ -51,6 +57,7 @@ export function* checkWhole(verification: Verification, segment: WholeSegment): 
     return true
   })
   if (isThere !== true) {
+    verification.chain?.lose()
     findings.add({ code: 'GAP', message: 'a segment is missing', file: path, ...range(firstSequence, lastSequence) })
   }
   return findings
@@ -68,19 +75,23 @@ function* checkOpened(
   if (header.found === 'newer') throw newerFormat(path)
   if (header.found === 'header' && header.header.salt !== salt) {
     const message = 'this is not the file that was sealed under this name'
+    verification.chain?.lose()
     findings.add({ code: 'GAP', message, file: path, ...range(firstSequence, lastSequence) })
     return
   }
   const end = Math.min(size, dataBytes)
   const holes = new HoleList(verification.findingsMax, lastSequence)
   let records = 0
+  const { chain } = verification
   const key = { salt, firstSequence, baseTimestamp: segment.baseTimestamp ?? baseOf(header) }
   const told = segment.compression ?? compressionOf(undefined, verification.manifest.options)
   const place = { path, compression: header.found === 'header' ? header.header.compression : told }
+  chain?.enter({ ...segment, header, baseTimestamp: key.baseTimestamp }, findings)
   const scan = yield* new SegmentScanner(handle, end, key, FRAMES_START, {
     frame: (decoder, at, sequence) => {
       if (decoder.kind === KIND.record) records += 1
-      checkPayload(place, decoder, at, sequence, findings)
+      const original = checkPayload(place, decoder, at, sequence, findings)
+      chain?.frame(decoder, at, sequence, original)
     },
     hole: (hole, before, after) => holes.add({ hole, from: before + 1, to: (after ?? lastSequence + 1) - 1 }),
   }).run('search')
@@ -88,6 +99,7 @@ function* checkOpened(
   verification.records += records
   if (records === 0 && header.found === 'foreign') {
     const message = 'this is a file of another log'
+    chain?.lose()
     findings.add({ code: 'GAP', message, file: path, ...range(firstSequence, lastSequence) })
     return
   }
@@ -98,6 +110,7 @@ function* checkOpened(
   findings.count += holes.uncounted
   const problem = checkEnd(segment, scan, holes, isShort ? size : undefined, trailing?.from)
   if (problem !== undefined) findings.add({ ...problem, file: path })
+  chain?.leave(segment.head, dataBytes)
 }
 
 /** Holes up to a number; of those beyond only the count is kept. */
@@ -162,6 +175,7 @@ function wrongField(manifest: Manifest, segment: WholeSegment, header: SegmentHe
     'base timestamp': baseTimestamp === undefined || header.baseTimestamp === baseTimestamp,
     codec: header.codec === manifest.options.codec,
     compression: segment.compression === undefined || header.compression === segment.compression,
+    chain: header.chain === CHAIN[manifest.options.chain as ChainName],
     'end of its predecessor': told === undefined || before === undefined || told.bytes === before.dataBytes,
     'digest of its predecessor':
       told === undefined || before === undefined || before.damaged === true || told.digest === before.digest,
@@ -219,6 +233,7 @@ export function wholeOf(
     lastSequence: nextFirst - 1,
     dataBytes: predecessor.bytes,
     digest: predecessor.digest,
+    head: predecessor.head,
     baseTimestamp: header?.found === 'header' ? header.header.baseTimestamp : undefined,
     compression: line?.compression === undefined ? undefined : compressionOf(line, {}),
     before,

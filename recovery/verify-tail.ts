@@ -5,6 +5,7 @@ import { newerFormat } from '../segments/errors.ts'
 import { withFileIfThere } from '../segments/files.ts'
 import type { FrameDecoder } from '../segments/format/frame.ts'
 import { COMPRESSION, FRAMES_START } from '../segments/format/layout.ts'
+import type { SealedLine } from '../segments/format/manifest.ts'
 import { type SegmentKey, SegmentScanner } from '../segments/scan.ts'
 import { type Hole, type Scan, hasFrames } from '../segments/stretches.ts'
 import { type Decision, decide } from './decide.ts'
@@ -31,6 +32,7 @@ export function* checkTail(
   survey: Survey,
   tail: Unsealed,
   nextSequence: number,
+  before: SealedLine | undefined,
 ): Steps<CheckedTail> {
   const { path, header, line } = tail
   const key: SegmentKey =
@@ -47,14 +49,14 @@ export function* checkTail(
     if (!isUsed(tail, first)) return { findings, decision: undefined, scan: undefined, key }
     if (!isDamaged(decided)) {
       if (isActive) noteHeader(survey, tail, first, findings)
-      yield* checkPayloads(verification, tail, handle, key, decided.end, findings)
+      yield* checkFrames(verification, tail, handle, key, first, decided, before, findings)
       return { findings, decision: decided, scan: first, key }
     }
     const second = yield* look(handle, tail, key)
     const decision = decideTail(survey, tail, key, second, provenEnd)
     if (isActive) noteHeader(survey, tail, second, findings)
     if (isDamaged(decision)) yield* explain(tail, handle, key, second, decision, findings)
-    yield* checkPayloads(verification, tail, handle, key, decision.end, findings)
+    yield* checkFrames(verification, tail, handle, key, second, decision, before, findings)
     return { findings, decision, scan: second, key }
   })
   if (checked !== undefined) {
@@ -65,27 +67,34 @@ export function* checkTail(
   return { findings, decision: undefined, scan: undefined, key }
 }
 
+/** Reads what is accepted once more, for payloads and hashes: a scan that keeps places has no eye for them. */
+function* checkFrames(
+  { chain, manifest }: Verification,
+  { ordinal, path, header, line }: Unsealed,
+  handle: Handle,
+  key: SegmentKey,
+  { baseTimestamp }: Scan,
+  { end }: Decision,
+  before: SealedLine | undefined,
+  findings: Findings,
+): Steps<void> {
+  const told = header?.found === 'header' ? header.header.compression : compressionOf(line, manifest.options)
+  if (told === COMPRESSION.none && chain === undefined) return
+  const place = { path, compression: told }
+  const finding = header ?? { found: 'zeros' }
+  chain?.enter({ ordinal, path, header: finding, firstSequence: key.firstSequence, baseTimestamp, before }, findings)
+  const frame = (decoder: FrameDecoder, at: number, sequence: number): void => {
+    const original = checkPayload(place, decoder, at, sequence, findings)
+    chain?.frame(decoder, at, sequence, original)
+  }
+  yield* new SegmentScanner(handle, end, key, FRAMES_START, { frame, hole: () => undefined }).run('search')
+  chain?.leave(undefined, end)
+}
+
 function* look(handle: Handle, tail: Unsealed, key: SegmentKey): Steps<Scan> {
   const scan = yield* new SegmentScanner(handle, tail.size, key).run('search')
   if (scan.unknownAt !== undefined) throw newerFormat(tail.path)
   return scan
-}
-
-/** Reads what is accepted once more, where records may be compressed: a scan that keeps places has no eye for payloads. */
-function* checkPayloads(
-  { manifest }: Verification,
-  { path, header, line }: Unsealed,
-  handle: Handle,
-  key: SegmentKey,
-  end: number,
-  findings: Findings,
-): Steps<void> {
-  const told = header?.found === 'header' ? header.header.compression : compressionOf(line, manifest.options)
-  if (told === COMPRESSION.none) return
-  const place = { path, compression: told }
-  const frame = (decoder: FrameDecoder, at: number, sequence: number): void =>
-    checkPayload(place, decoder, at, sequence, findings)
-  yield* new SegmentScanner(handle, end, key, FRAMES_START, { frame, hole: () => undefined }).run('search')
 }
 
 function isUsed(tail: Unsealed, scan: Scan): boolean {

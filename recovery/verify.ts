@@ -1,11 +1,15 @@
 import { compressionOf } from '../segments/compression.ts'
 import type { Steps } from '../segments/env/steps.ts'
+import { invalid } from '../segments/errors.ts'
 import type { Manifest, SealedLine, SequenceRange } from '../segments/format/manifest.ts'
 import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
 import type { Finding } from './evidence.ts'
-import { Findings } from './verify-findings.ts'
+import { ChainCheck, type ChainReport } from './verify-chain.ts'
+import { newestCheckpoint } from './verify-checkpoint.ts'
+import { Findings, range } from './verify-findings.ts'
 import { type Watch, watched } from './verify-progress.ts'
 import { type Verification, type WholeSegment, checkWhole, wholeOf } from './verify-segments.ts'
+import type { VerifyRequest } from './verify-request.ts'
 import { type Survey, isSameLog, survey } from './verify-survey.ts'
 import { checkTail } from './verify-tail.ts'
 
@@ -27,6 +31,8 @@ export interface VerifyReport {
   readonly segments: number
   readonly bytes: number
   readonly durationMs: number
+  /** In a log with a chain. */
+  readonly chain?: ChainReport
 }
 
 /** How often the end of a log is looked at when it changes under the look. */
@@ -37,24 +43,18 @@ const TRIES = 8
  * of a segment in memory; runs beside a writer at work. Throws NOT_A_LOG, UNSUPPORTED_FORMAT, IO; CORRUPT only where
  * nothing but traces of a log is left.
  */
-export function verify(
-  directory: string,
-  watch: Watch,
-  findingsMax: number,
-  of: VerifiedKind = 'log',
-): Steps<VerifyReport> {
-  return watched(new Verifier(directory, watch, findingsMax, of).run(), watch)
+export function verify(directory: string, watch: Watch, request: VerifyRequest): Steps<VerifyReport> {
+  return watched(new Verifier(directory, watch, request).run(), watch)
 }
-
-/** `segments`: archived ones without their log. They have no manifest, and some may be elsewhere. */
-export type VerifiedKind = 'log' | 'segments'
 
 class Verifier {
   private readonly directory: string
   private readonly watch: Watch
   private readonly findings: Findings
   private readonly findingsMax: number
-  private readonly of: VerifiedKind
+  private readonly request: VerifyRequest
+  /** Undefined in a log without a chain. */
+  private chain: ChainCheck | undefined
   private records = 0
   private segments = 0
   private bytes = 0
@@ -66,18 +66,19 @@ class Verifier {
   /** All segments up to this one are checked. */
   private checked = 0
 
-  constructor(directory: string, watch: Watch, findingsMax: number, of: VerifiedKind) {
-    this.of = of
+  constructor(directory: string, watch: Watch, request: VerifyRequest) {
+    this.request = request
     this.directory = directory
     this.watch = watch
-    this.findingsMax = findingsMax
-    this.findings = new Findings(findingsMax)
+    this.findingsMax = request.findingsMax
+    this.findings = new Findings(request.findingsMax)
   }
 
   *run(): Steps<VerifyReport> {
     let view = yield* survey(this.directory)
-    if (this.of === 'log') this.take(new Findings(this.findingsMax), view.findings)
-    this.watch.expect(sizeOf(view))
+    if (this.request.of === 'log') this.take(new Findings(this.findingsMax), view.findings)
+    yield* this.beginChain(view)
+    this.watch.expect(sizeOf(view, this.checked))
     for (let tries = 1; ; tries++) {
       view = yield* this.checkSealed(view)
       const end = yield* this.checkUnsealed(view)
@@ -93,6 +94,7 @@ class Verifier {
       view = again
     }
     this.watch.end()
+    const chain = this.endChain(view)
     const { findings } = this
     return {
       isSound: this.damaged === 0,
@@ -105,7 +107,36 @@ class Verifier {
       segments: this.segments,
       bytes: this.bytes,
       durationMs: this.watch.durationMs,
+      ...(chain && { chain }),
     }
+  }
+
+  /** Settles where to begin: with the first segment, or with the one that holds the newest checkpoint. */
+  private *beginChain(view: Survey): Steps<void> {
+    const { manifest, sealed } = view
+    const { from, expect } = this.request
+    if (manifest.options.chain === 'none') {
+      if (from === 'checkpoint') throw invalid('from', "'first', in a log without a hash chain", from)
+      return
+    }
+    const begin = from === 'first' ? undefined : yield* newestCheckpoint(view, expect?.sequence ?? Infinity)
+    const { logId } = manifest
+    this.chain = new ChainCheck({ logId, expect, begin, rangesMax: this.findingsMax })
+    if (begin === undefined) return
+    this.checked = begin.ordinal - 1
+    this.before = sealed.find(({ ordinal }) => ordinal === this.checked)
+  }
+
+  private endChain({ manifest }: Survey): ChainReport | undefined {
+    const { directory, request, chain } = this
+    const findings = new Findings(this.findingsMax)
+    const report = chain?.finish(directory, (this.next ?? 1) - 1, findings)
+    if (chain === undefined && request.expect !== undefined) {
+      const message = `the log has no hash chain (${manifest.options.chain}), and one with a head is expected: it was made anew`
+      findings.add({ code: 'HASH_MISMATCH', message, file: directory, ...range(1, request.expect.sequence) })
+    }
+    this.take(findings, [])
+    return report
   }
 
   /** Checks what is sealed and was not checked yet. Gives the survey by which the last of it was found as it is. */
@@ -180,7 +211,7 @@ class Verifier {
       }
       const isSpare = view.closed !== undefined && segment.ordinal > view.closed.ordinal
       if (isSpare && segment.header?.found === 'zeros') continue
-      const end = yield* checkTail(verification, view, segment, first)
+      const end = yield* checkTail(verification, view, segment, first, before)
       findings.addAll(end.findings)
       before = undefined
       if (end.decision === undefined) continue
@@ -207,18 +238,20 @@ class Verifier {
   /** Records between two segments that are in neither, and not given up by name. */
   private noteGap(manifest: Manifest, next: number | undefined, first: number, file: string, findings: Findings): void {
     const from = behindLost(manifest, next ?? first)
-    if (from >= first || this.of === 'segments') return
+    if (from >= first || this.request.of === 'segments') return
     const message = 'records are missing before this segment'
     findings.add({ code: 'GAP', message, file, from, to: first - 1 })
   }
 
   private verification(manifest: Manifest): Verification {
-    return { manifest, watch: this.watch, findingsMax: this.findingsMax, of: this.of, records: 0 }
+    const { watch, findingsMax } = this
+    return { manifest, watch, findingsMax, of: this.request.of, records: 0, chain: this.chain?.fork() }
   }
 
   private accept(checked: Checked): void {
     this.take(checked.findings, [])
     this.records += checked.verification.records
+    this.chain = checked.verification.chain
     this.segments += checked.segments
     this.bytes += checked.bytes
     this.unproven += checked.unproven
@@ -250,7 +283,9 @@ function isHarmless({ code }: Finding): boolean {
   return code === 'IGNORED' || code === 'ARCHIVED'
 }
 
-function sizeOf({ sealed, unsealed }: Survey): number {
-  const bytes = sealed.reduce((sum, line) => sum + line.dataBytes, 0)
+/** Of all segments behind this one. */
+function sizeOf({ sealed, unsealed }: Survey, checked: number): number {
+  const lines = sealed.filter(({ ordinal }) => ordinal > checked)
+  const bytes = lines.reduce((sum, line) => sum + line.dataBytes, 0)
   return unsealed.reduce((sum, segment) => sum + segment.size, bytes)
 }

@@ -17,6 +17,9 @@ export interface PlainFrame {
   originalBytes: number | undefined
   keys: Buffer | undefined
   payload: Buffer
+  /** Where it stood, and how long it was. */
+  readonly at: number
+  readonly length: number
 }
 
 export interface PlainSegment {
@@ -60,6 +63,8 @@ function framesOf(bytes: Buffer, header: SegmentHeader): PlainFrame[] {
       originalBytes: has(TAG.compressed) ? decoder.originalBytes : undefined,
       keys: has(TAG.keys) ? Buffer.from(bytes.subarray(keysStart, keysEnd)) : undefined,
       payload: Buffer.from(bytes.subarray(payloadStart, payloadEnd)),
+      at,
+      length: decoder.length,
     })
   }
   return frames

@@ -9,6 +9,7 @@ import { type Ending, type Place, places, smallLog } from './small-log.ts'
 import { content, exchange, fill, item, machine, manifests, open, segment, shorten, spoil, zero } from './world.ts'
 
 const DIR = '/log'
+const REQUEST = { findingsMax: 100, of: 'log', from: 'first', expect: undefined } as const
 const anywhere: unknown = expect.any(Number)
 const ENDINGS: readonly Ending[] = ['closed', 'killed', 'power cut']
 
@@ -164,7 +165,7 @@ describe('files', () => {
 })
 
 describe('beside a writer at work', () => {
-  const steps = (env: SimulatedEnvironment) => verifySteps(DIR, new Watch(() => env.monotonicMs()), 100)
+  const steps = (env: SimulatedEnvironment) => verifySteps(DIR, new Watch(() => env.monotonicMs()), REQUEST)
 
   it.each([1, 2, 3, 7])('that writes, rolls and seals between every %s calls, nothing is found', async (every) => {
     const env = machine()
