@@ -97,7 +97,8 @@ export class ChainCheck {
       findings.add({ code: 'HASH_MISMATCH', message, file: path, offset: 0, ...range(firstSequence, firstSequence) })
       this.distrust(firstSequence)
     }
-    const head = told ?? (isNext ? undefined : line)
+    // What was followed so far counts more than what a header says, which is a finding of its own where it differs.
+    const head = isNext ? undefined : (told ?? line)
     if (head !== undefined) this.head.set(head)
     this.isKnown = isNext || head !== undefined
     this.segment = segment

@@ -59,6 +59,18 @@ describe('damage in the middle of a log with a chain', () => {
     expect((await openChained(env, options)).head()).toEqual(head)
   })
 
+  test('at the end of a segment it is one finding, and the next one is attested from its header on', async () => {
+    const env = await killed(40)
+    const last = readSegments(env)[1]!.header.firstSequence - 1
+    harm(env, last)
+    const { findings, chain } = await verify(env)
+    expect(findings).toMatchObject([{ code: 'CORRUPT', from: last, to: last }])
+    expect(chain!.attested).toEqual([
+      { from: 1, to: last - 1 },
+      { from: last + 1, to: 40 },
+    ])
+  })
+
   test('a salvage begins a chain of its own over what is saved, and goes on from it', async () => {
     const env = await killed(40)
     harm(env, 5)
@@ -139,7 +151,7 @@ describe('what is noted of the chain beside its frames', () => {
       const bytes = env.files.read(segment(2))
       bytes.set(encodeHeader({ ...changed, salt: readSegments(env)[1]!.header.salt }))
       env.files.write(segment(2), bytes)
-      expect((await verify(env)).findings[0]).toMatchObject({ ...expected, file: segment(2) })
+      expect((await verify(env)).findings).toMatchObject([{ ...expected, file: segment(2), offset: 0 }])
     }
   })
 })
@@ -165,6 +177,11 @@ describe('D14 the chain moves with its segments', () => {
       const report = await alone.drive(segments.verify())
       expect(report).toMatchObject({ isSound: true, chain: { from, attested: [{ from, to }] } })
     }
+    const lost = env.clone(1)
+    for (const path of manifests(lost)) lost.call({ do: 'unlink', path })
+    const again = await openChained(lost)
+    expect(again.archives()).toHaveLength(archived.length)
+    expect(await verify(lost, { expect: head })).toMatchObject(whole)
     await env.drive(log.restore())
     fill(log, 80)
     expect(await verify(env, { expect: head })).toMatchObject({ isSound: true, records: 80 })
