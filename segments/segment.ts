@@ -75,7 +75,7 @@ export class Segment {
 /** A growing list of u32 numbers, four bytes each. */
 export class OffsetList {
   length = 0
-  private items = new Uint32Array(1024)
+  private items = new Uint32Array(64)
 
   push(units: number): void {
     if (this.length === this.items.length) {

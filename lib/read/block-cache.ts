@@ -105,7 +105,7 @@ export class BlockCache {
 
   private *read(handle: Handle, fileId: number, number: number, wanted: number): Steps<Piece> {
     const slot = this.takeSlot()
-    const block = slot === undefined ? new Block(BLOCK_BYTES) : this.blockOf(slot)
+    const block = slot === undefined ? new Block(Math.ceil(wanted / UNIT) * UNIT) : this.blockOf(slot)
     const start = slot === undefined ? 0 : this.startOf(slot)
     let length: number
     try {

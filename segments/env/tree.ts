@@ -133,9 +133,10 @@ export class FileTree {
   }
 
   list(path: string): DirectoryEntry[] {
-    const entries: DirectoryEntry[] = []
-    for (const [name, node] of this.directory(path, 'scandir').entries) entries.push({ name, kind: node.kind })
-    return entries.sort(byName)
+    const { entries } = this.directory(path, 'scandir')
+    // Without a function that compares, texts are sorted by their code units.
+    const names = [...entries.keys()].sort()
+    return names.map((name) => ({ name, kind: entries.get(name)!.kind }))
   }
 
   status(path: string): FileStatus | undefined {
@@ -236,15 +237,15 @@ export class FileTree {
 /** Names from the root on. A relative path starts there too: there is no current directory. */
 function namesOf(path: string): string[] {
   const names: string[] = []
-  for (const name of path.split('/')) {
+  for (let at = 0; at < path.length;) {
+    const slash = path.indexOf('/', at)
+    const end = slash === -1 ? path.length : slash
+    const name = path.slice(at, end)
     if (name === '..') names.pop()
     else if (name !== '' && name !== '.') names.push(name)
+    at = end + 1
   }
   return names
-}
-
-function byName(a: DirectoryEntry, b: DirectoryEntry): number {
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
 }
 
 function contains(directory: DirectoryNode, node: TreeNode): boolean {
