@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { LIMITS } from '../lib/options.ts'
+import { strayBlocks } from './tidy/blocks.ts'
 import { parse } from './tidy/code.ts'
 import { deadExports } from './tidy/exports.ts'
 import { ROOT, textFile, textFiles } from './tidy/files.ts'
@@ -110,6 +111,10 @@ describe('docs', () => {
 
   it('links lead somewhere', () => {
     expect(deadLinks(pages, ROOT)).toEqual([])
+  })
+
+  it('every block of code is run or compared by a test', () => {
+    expect(strayBlocks(pages)).toEqual([])
   })
 
   it('files that are named are there', () => {

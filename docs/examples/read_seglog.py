@@ -7,7 +7,7 @@ Prints one JSON object for each record, as `seglog cat --json` does, and on stan
 Ends with 0, or with 1 where a record is damaged, missing or cannot be decoded here. Changes no byte.
 
 Records behind the last point that is proven durable may vanish when the log is next opened for writing; they are only
-counted, unless --unproven asks for them.
+counted, unless --unproven asks for them. Hashes of a chain are passed over, not checked.
 """
 import datetime
 import json

@@ -181,6 +181,39 @@ describe.skipIf(!hasPython)('a reader in Python, written from docs/format.md, re
     expect(python(directory)).toEqual(sound(lines))
   })
 
+  it('compressed and chained records, and keys beside them', async () => {
+    const directory = newDirectory()
+    const log = await openLog<Order>(directory, {
+      ...SMALL,
+      compression: 'deflate',
+      chain: 'sha256',
+      keys: { side: { version: '1', of: ({ side }) => side } },
+    })
+    const values = Array.from({ length: 400 }, (_, at) => order((at + 1) * 5))
+    for (const value of values) log.append(value)
+    await log.sync()
+    const lines = linesOf(
+      log,
+      values.map((value) => ({ value })),
+    )
+    await log.close()
+    expect(python(directory)).toEqual(sound(lines))
+  })
+
+  it('all but what is compressed with brotli, and says so', async () => {
+    const directory = newDirectory()
+    const log = await openLog<Order>(directory, { compression: 'brotli' })
+    for (const value of [order(1), order(250), order(3)]) log.append(value)
+    await log.sync()
+    const lines = linesOf(log, [{ value: order(1) }, {}, { value: order(3) }])
+    await log.close()
+    expect(python(directory)).toEqual({
+      lines: [lines[0], lines[2]],
+      told: ["record 2: compressed with brotli, which Python's standard library does not have"],
+      code: 1,
+    })
+  })
+
   it('an empty log, and a run that was sealed', async () => {
     const directory = newDirectory()
     const store = openStore<Order>(directory)

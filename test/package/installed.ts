@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { ROOT, textFile } from '../tidy/files.ts'
-import { blocksOf, type Runner } from '../tidy/program.ts'
+import { blocksOf, runLine, type Runner } from '../tidy/program.ts'
 
 /** What `npm pack` made, and what it says of it. */
 export interface Tarball {
@@ -50,10 +50,11 @@ export class Installed implements Runner {
   }
 
   run(command: string): string {
-    const [program, ...words] = command.split(' ')
-    if (program !== 'node') throw new Error(`only node is run here, not ${command}`)
-    const { stdout, stderr } = spawnSync(this.node, words, { cwd: this.directory, encoding: 'utf8' })
-    return stdout + stderr
+    return runLine(command, this.directory, this.node)
+  }
+
+  has(module: string): boolean {
+    return this.run(`node -p "require('node:module').isBuiltin('${module}')"`).trim() === 'true'
   }
 
   /** Runs a tool of this repository here; all that it printed, where it failed. */

@@ -1,12 +1,13 @@
 /**
  * The package, installed from its tarball, under other versions of Node: the program of README.md in JavaScript and, where
- * that Node reads it, in TypeScript. The `node-<platform>-<arch>` packages of the npm registry bring the versions, some
+ * that Node reads it, in TypeScript, and all programs of the guide. The `node-<platform>-<arch>` packages of the npm registry bring the versions, some
  * 100 MB each, so this is a script of its own: `npm run test:versions`.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { textFile } from '../tidy/files.ts'
 import { withRealOutput } from '../tidy/program.ts'
 import { Installed, npm, pack, readmeProgram, type Tarball } from './installed.ts'
 
@@ -43,10 +44,11 @@ function tryOut(tarball: Tarball, node: string): string[] {
     project.write('what.js', 'console.log(process.version, process.features.typescript)\n')
     const [version, typescript] = project.run('node what.js').trim().split(' ')
     const names = typescript === 'strip' ? ['orders.mjs', 'orders.ts'] : ['orders.mjs']
-    return names.flatMap((name) => {
-      const { page } = readmeProgram(name)
-      const real = withRealOutput(page, project)
-      rmSync(join(project.directory, 'orders'), { recursive: true })
+    const guide = textFile('docs/guide.md').text
+    const pages = [...names.map((name) => [name, readmeProgram(name).page] as const), ['the guide', guide] as const]
+    return pages.flatMap(([name, page]) => {
+      const real = withRealOutput(page, project, (why) => console.log(`  skipped: ${why}`))
+      rmSync(join(project.directory, 'orders'), { recursive: true, force: true })
       if (real === page) console.log(`  ${name} on ${version}`)
       return real === page ? [] : [`${name} on ${version} printed:\n${real}`]
     })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
+import { strayBlocks } from './blocks.ts'
 import { type Code, parse } from './code.ts'
 import { deadExports } from './exports.ts'
 import { ROOT } from './files.ts'
@@ -99,6 +100,15 @@ describe('a check finds', () => {
       'x.md:2: nowhere.md leads nowhere',
       'x.md:2: #other: no such heading',
     ])
+  })
+
+  it('blocks of code that nobody runs', () => {
+    const text = '```js file=a.mjs\n```\n```console run\n```\n```\nwords\n```\n```ts\n```\n```js\n```\n'
+    expect(strayBlocks([{ path: 'docs/guide.md', text }])).toEqual([
+      'docs/guide.md:8: no test runs this block: ts',
+      'docs/guide.md:10: no test runs this block: js',
+    ])
+    expect(strayBlocks([{ path: 'docs/testing.md', text: '```ts\n```\n```sh\n```\n' }])).toHaveLength(1)
   })
 
   it('files that are named and not there', () => {

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 
 import ts from 'typescript'
 
@@ -25,8 +26,10 @@ export function blocksOf(page: string): Block[] {
 /** A directory in which the programs of a page are saved and run. */
 export interface Runner {
   write(name: string, text: string): void
-  /** Runs `node …` in the directory; what it printed, whatever its end. */
+  /** Runs a line in the directory, with the command `seglog` at hand; what it printed, whatever its end. */
   run(command: string): string
+  /** Whether its Node has a module. */
+  has(module: string): boolean
 }
 
 /** What a user has: a directory with this package in `node_modules`, compiled, and nothing else. */
@@ -51,6 +54,10 @@ export class Project implements Runner {
       mkdirSync(dirname(file), { recursive: true })
       writeFileSync(file, ts.transpileModule(text, { compilerOptions, fileName: path }).outputText)
     }
+    const programs = join(this.directory, 'node_modules', '.bin')
+    mkdirSync(programs)
+    symlinkSync('../seglog/dist/lib/cli/main.js', join(programs, 'seglog'))
+    chmodSync(join(programs, 'seglog'), 0o755)
   }
 
   write(name: string, text: string): void {
@@ -58,10 +65,11 @@ export class Project implements Runner {
   }
 
   run(command: string): string {
-    const [program, ...words] = command.split(' ')
-    if (program !== 'node') throw new Error(`only node is run here, not ${command}`)
-    const { stdout, stderr } = spawnSync(process.execPath, words, { cwd: this.directory, encoding: 'utf8' })
-    return stdout + stderr
+    return runLine(command, this.directory, process.execPath)
+  }
+
+  has(module: string): boolean {
+    return isBuiltin(module)
   }
 
   remove(): void {
@@ -69,20 +77,36 @@ export class Project implements Runner {
   }
 }
 
+/** Runs a line of the shell, with this Node and what the project has installed. */
+export function runLine(line: string, directory: string, node: string): string {
+  const PATH = [dirname(node), join(directory, 'node_modules', '.bin'), process.env['PATH']].join(delimiter)
+  const env = { ...process.env, PATH, NO_COLOR: '1' }
+  // One channel for both, so that lines stand in the order in which they were printed.
+  const { stdout } = spawnSync('sh', ['-c', `exec 2>&1; ${line}`], { cwd: directory, env, encoding: 'utf8' })
+  // Some shells say so of a program that was killed, and some do not.
+  return stdout.replace(/^Killed\n/m, '')
+}
+
 /**
  * A page with all that its programs print put in place: blocks `js file=NAME` are saved, and in blocks `console run` each
- * line `$ node …` is run in the order of the page, with its real output below it.
+ * line `$ …` is run in the order of the page, with its real output below it. A block that `needs` a module which this Node
+ * does not have stays as it is, and `skipped` is told.
  */
-export function withRealOutput(page: string, project: Runner): string {
+export function withRealOutput(page: string, project: Runner, skipped: (why: string) => void = () => {}): string {
   return page.replace(
     /^```(\w+)(?: ([^\n]*))?\n(.*?)^```$/gms,
-    (block, language: string, info: string, text: string) => {
-      const name = /^file=(\S+)$/.exec(info ?? '')?.[1]
+    (block, language: string, info: string | undefined, text: string) => {
+      const name = /^file=(\S+)/.exec(info ?? '')?.[1]
       if (name !== undefined) project.write(name, text)
-      if (language !== 'console' || info !== 'run') return block
+      if (language !== 'console' || !info?.startsWith('run')) return block
+      const needed = /needs=(\S+)/.exec(info)?.[1]
+      if (needed !== undefined && !project.has(needed)) {
+        skipped(`${text.split('\n')[0]}: this Node has no ${needed}`)
+        return block
+      }
       const commands = text.split('\n').filter((line) => line.startsWith('$ '))
       const real = commands.map((line) => `${line}\n${project.run(line.slice(2))}`).join('')
-      return `\`\`\`console run\n${real}\`\`\``
+      return `\`\`\`console ${info}\n${real}\`\`\``
     },
   )
 }
