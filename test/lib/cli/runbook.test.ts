@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
@@ -20,6 +20,16 @@ const SITUATIONS: Readonly<Record<string, (directory: string) => unknown>> = {
     await writer.kill()
   },
   'A segment is damaged': (directory) => flip(join(directory, 'orders', 'segment-0000000002.log'), 20_000),
+  'Something was kept aside': async (directory) => {
+    const orders = join(directory, 'orders')
+    const writer = await Writer.start(orders)
+    await writer.kill()
+    const active = readdirSync(orders).findLast((name) => /^segment-.*\.log$/.test(name))!
+    flip(join(orders, active), statSync(join(orders, active)).size - 1000)
+    const log = await openLog(orders)
+    expect(log.recovery.end).toBe('torn')
+    await log.close()
+  },
   'A sidecar is lost': (directory) => {
     for (const name of readdirSync(join(directory, 'orders'))) {
       if (name.endsWith('.idx')) rmSync(join(directory, 'orders', name))
