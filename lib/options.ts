@@ -21,6 +21,8 @@ export interface OpenOptions<T> {
   readonly checkpointRecords?: number
   /** In a log with a chain, a checkpoint behind so many bytes. Default 16 MiB. */
   readonly checkpointBytes?: number
+  /** A segment that is written notes its places each so many bytes. Default 8 MiB; 64 KiB to 1 GiB. */
+  readonly trailBytes?: number
   /** Longest encoded record in bytes. Default 16 MiB or what a segment can hold; at most 64 MiB. */
   readonly recordBytesMax?: number
   /** From this many queued bytes on, `ready()` waits. Default 8 MiB. */
@@ -63,6 +65,7 @@ export interface ResolvedOptions<T> {
   readonly chain: ChainName | undefined
   readonly checkpointRecords: number
   readonly checkpointBytes: number
+  readonly trailBytes: number
   readonly recordBytesMax: number
   readonly queueSoftBytes: number
   readonly queueHardBytes: number
@@ -85,6 +88,7 @@ const MIB = 1024 * KIB
 /** One row for each number: `docs/options.md` shows the same table and a test compares them. */
 export const LIMITS = Object.freeze({
   segmentBytes: { default: 64 * MIB, min: 64 * KIB, max: SEGMENT_BYTES_MAX },
+  trailBytes: { default: 8 * MIB, min: 64 * KIB, max: SEGMENT_BYTES_MAX },
   recordBytesMax: { default: 16 * MIB, min: 1, max: ORIGINAL_BYTES_MAX },
   queueSoftBytes: { default: 8 * MIB, min: 64 * KIB, max: 1024 * MIB },
   queueHardBytes: { default: 64 * MIB, min: 64 * KIB, max: 4096 * MIB },
@@ -112,6 +116,7 @@ export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): Re
   return Object.freeze({
     codec: asCodec<T>(options.codec ?? cbor<T>()),
     segmentBytes,
+    trailBytes: whole('trailBytes', options.trailBytes, bytesMin) ?? LIMITS.trailBytes.default,
     recordBytesMax: Math.min(whole('recordBytesMax', options.recordBytesMax) ?? LIMITS.recordBytesMax.default, holds),
     queueSoftBytes: Math.min(
       whole('queueSoftBytes', options.queueSoftBytes, bytesMin) ?? LIMITS.queueSoftBytes.default,

@@ -4,7 +4,14 @@ import { compressionOf } from '../segments/compression.ts'
 import { removeIfThere, withFile } from '../segments/files.ts'
 import { compressionName } from '../segments/format/compression.ts'
 import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest.ts'
-import { ARCHIVE_DIRECTORY, SLOTS_NAME, manifestName, segmentName, sidecarName } from '../segments/format/names.ts'
+import {
+  ARCHIVE_DIRECTORY,
+  SLOTS_NAME,
+  manifestName,
+  segmentName,
+  sidecarName,
+  trailName,
+} from '../segments/format/names.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { ManifestStore } from '../segments/manifest-store.ts'
 import type { Segment, SegmentPlan } from '../segments/segment.ts'
@@ -185,8 +192,8 @@ function* finishArchiving({ inspection, notes }: Work): Steps<void> {
 }
 
 /**
- * Segments behind the active one, of which only zeros are left that were not kept aside, and sidecars of what is no sealed
- * segment any more.
+ * Segments behind the active one, of which only zeros are left that were not kept aside, sidecars of what is no sealed
+ * segment any more, and trails that are not gone on with.
  */
 function* removeLeftovers(work: Work, active: Segment, spare: SegmentPlan | undefined, latest: Manifest): Steps<void> {
   let removed = work.inspection.temporary.length > 0
@@ -200,6 +207,11 @@ function* removeLeftovers(work: Work, active: Segment, spare: SegmentPlan | unde
   for (const ordinal of work.inspection.sidecars) {
     if (sealed.has(ordinal)) continue
     yield* removeIfThere(`${work.directory}/${sidecarName(ordinal)}`)
+    removed = true
+  }
+  for (const ordinal of work.inspection.trails) {
+    if (ordinal === active.plan.ordinal && active.trail.bytes > 0) continue
+    yield* removeIfThere(`${work.directory}/${trailName(ordinal)}`)
     removed = true
   }
   // Else a power cut brings them back, and the next opening finds them again.

@@ -2,7 +2,7 @@ import type { Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError } from '../segments/errors.ts'
 import { makeFile, withFile, writeAll } from '../segments/files.ts'
-import { DIGEST_START, addToDigest } from '../segments/format/checksum.ts'
+import { DIGEST_START, addToDigest, crc32 } from '../segments/format/checksum.ts'
 import { FrameDecoder } from '../segments/format/frame.ts'
 import { FrameResealer } from '../segments/format/frame-resealer.ts'
 import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
@@ -27,36 +27,44 @@ export interface CopyRequest {
   readonly segmentBytes: number
 }
 
+/** What the copy holds: the digest of its frames, and the CRC-32 of all bytes of that part. */
+export interface Copied {
+  readonly digest: number
+  readonly bytesCrc: number | undefined
+}
+
 /**
  * Copies the accepted part of a segment into a new file under a new salt, fills the rest with zeros, and syncs it; returns
- * its digest. Each frame is verified as it is copied; bytes of holes go along as they are, and stay invalid: a copy must
+ * what it holds. Each frame is verified as it is copied; bytes of holes go along as they are, and stay invalid: a copy must
  * never make damage look sound. Offsets do not change, so claims and slots stay true.
  */
-export function* copySegment(request: CopyRequest): Steps<number> {
+export function* copySegment(request: CopyRequest): Steps<Copied> {
   return yield* makeFile(request.to, function* (target) {
-    let digest = DIGEST_START
+    let copied: Copied = { digest: DIGEST_START, bytesCrc: undefined }
     let end = 0
     if (request.header !== undefined) {
       const header = encodeHeader(request.header)
       yield* writeAll(target, header, 0, header.length, 0)
-      digest = yield* withFile(request.from, 'read', (source) =>
+      copied = yield* withFile(request.from, 'read', (source) =>
         copyFrames(request, source, target, request.header!.salt),
       )
       end = request.end
     }
     yield* writeZeros(target, end, request.segmentBytes)
     yield* step({ do: 'sync', handle: target })
-    return digest
+    return copied
   })
 }
 
-function* copyFrames(request: CopyRequest, source: Handle, target: Handle, salt: number): Steps<number> {
+function* copyFrames(request: CopyRequest, source: Handle, target: Handle, salt: number): Steps<Copied> {
   const window = new Window(windowBytes(request.end, PIECE_BYTES))
   const piece: Piece = { window, decoder: new FrameDecoder(), resealer: new FrameResealer(salt), digest: DIGEST_START }
+  let bytesCrc: number | undefined = 0
   let at = FRAMES_START
   for (const stretch of request.stretches) {
     if (stretch.start >= request.end) break
     yield* copyRaw(source, target, at, stretch.start)
+    if (at < stretch.start) bytesCrc = undefined
     at = stretch.start
     const stop = Math.min(stretch.end, request.end)
     while (at < stop) {
@@ -69,11 +77,12 @@ function* copyFrames(request: CopyRequest, source: Handle, target: Handle, salt:
         if (end === at) throw changed(request, at)
       }
       yield* writeAll(target, window.block.bytes, 0, end - at, at)
+      if (bytesCrc !== undefined) bytesCrc = crc32(window.block.bytes.subarray(0, end - at), bytesCrc)
       at = end
     }
   }
   yield* copyRaw(source, target, at, request.end)
-  return piece.digest
+  return { digest: piece.digest, bytesCrc: at < request.end ? undefined : bytesCrc }
 }
 
 interface Piece {

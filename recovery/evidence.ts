@@ -58,6 +58,8 @@ export interface Inspection {
   readonly segments: readonly SegmentEvidence[]
   /** Ordinals of the sidecars; only their names were looked at. */
   readonly sidecars: readonly number[]
+  /** Ordinals of the trails. */
+  readonly trails: readonly number[]
   readonly findings: readonly Finding[]
   /** Names that are none of ours. */
   readonly foreign: readonly string[]

@@ -1,15 +1,16 @@
 import type { Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
-import { SeglogError, newerFormat } from '../segments/errors.ts'
+import { SeglogError, isOfDisk, newerFormat } from '../segments/errors.ts'
 import { readExactly, readUpTo, withFileIfThere } from '../segments/files.ts'
-import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
+import { type HeaderFinding, type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
 import { FRAME, SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
 import type { Manifest, OpenLine, SealedLine, SegmentLine } from '../segments/format/manifest.ts'
-import { segmentName } from '../segments/format/names.ts'
+import { segmentName, trailName } from '../segments/format/names.ts'
 import { isZero } from '../segments/format/prefix.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { type SegmentKey, SegmentScanner } from '../segments/scan.ts'
-import { type Scan, hasFrames } from '../segments/stretches.ts'
+import { type Covered, type Scan, hasFrames } from '../segments/stretches.ts'
+import { nothingCovered, readTrail } from '../segments/trail.ts'
 import type { Finding, SegmentEvidence, SegmentRole } from './evidence.ts'
 
 /** What the walk over the segments carries along. */
@@ -17,6 +18,8 @@ interface Walk {
   readonly directory: string
   readonly manifest: Manifest
   readonly closed: Position | undefined
+  /** Ordinals of the trails that may be asked. */
+  readonly trails: readonly number[]
   readonly findings: Finding[]
   /** Sequence of the record that the next segment should start with. */
   nextSequence: number
@@ -35,11 +38,12 @@ function goOnAfter(walk: Walk, lastSequence: number): void {
 export function* inspectSegments(
   directory: string,
   onDisk: readonly number[],
+  trails: readonly number[],
   manifest: Manifest,
   closed: Position | undefined,
   findings: Finding[],
 ): Steps<SegmentEvidence[]> {
-  const walk: Walk = { directory, manifest, closed, findings, nextSequence: 1 }
+  const walk: Walk = { directory, manifest, closed, trails, findings, nextSequence: 1 }
   const lines = new Map(manifest.segments.map((line) => [line.ordinal, line]))
   const first = manifest.segments[0]?.ordinal ?? 1
   const ordinals = [...new Set([...lines.keys(), ...onDisk.filter((ordinal) => ordinal >= first)])].sort(
@@ -100,11 +104,24 @@ function* readOpened(
   }
   const isEnd = closed?.ordinal === ordinal && (yield* isUntouched(handle, closed.offset, size))
   const end = isEnd ? Math.min(size, closed.offset) : size
-  const scan = yield* new SegmentScanner(handle, end, key).run('search')
+  const scanner = new SegmentScanner(handle, end, key)
+  if (header.found === 'header') scanner.goOn(yield* coveredBy(walk, header.header, handle, end))
+  const scan = yield* scanner.run('search')
   if (scan.unknownAt !== undefined) throw newerFormat(path)
   const role = roleOf(header, scan)
   if (role === 'used') noteEnd(walk, scan, key, header, path)
   return { ordinal, path, role, line, size, header, key, scan }
+}
+
+/** What a trail tells of a segment; of no use where it cannot be read: then all of the segment is scanned, which decides. */
+function* coveredBy(walk: Walk, header: SegmentHeader, handle: Handle, end: number): Steps<Covered> {
+  if (!walk.trails.includes(header.ordinal)) return nothingCovered(header)
+  try {
+    return yield* readTrail(`${walk.directory}/${trailName(header.ordinal)}`, header, handle, end)
+  } catch (error) {
+    if (!isOfDisk(error)) throw error
+    return nothingCovered(header)
+  }
 }
 
 /** Whoever wrote on after the log was closed began there, even if the manifest that says so is lost. */

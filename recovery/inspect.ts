@@ -4,7 +4,7 @@ import { newerFormat } from '../segments/errors.ts'
 import { readUpTo, withFile } from '../segments/files.ts'
 import { SEGMENT_BYTES_MAX, SEGMENT_HEADER } from '../segments/format/layout.ts'
 import type { Manifest, ManifestFinding } from '../segments/format/manifest.ts'
-import { SLOTS_NAME, manifestName, parseName, segmentName, sidecarName } from '../segments/format/names.ts'
+import { SLOTS_NAME, manifestName, parseName, segmentName, sidecarName, trailName } from '../segments/format/names.ts'
 import { isZero } from '../segments/format/prefix.ts'
 import { furthest, isBeyond } from '../segments/format/slots.ts'
 import { readManifest } from '../segments/manifest-files.ts'
@@ -19,6 +19,7 @@ import { rebuildManifest, withLifecycle } from './rebuild.ts'
 export interface Names {
   readonly segments: readonly number[]
   readonly sidecars: readonly number[]
+  readonly trails: readonly number[]
   readonly manifests: readonly number[]
   readonly slots: boolean
   readonly cut: boolean
@@ -58,7 +59,9 @@ export function* inspect(directory: string): Steps<Inspection> {
   const isOpenedSince = current !== undefined && (current.epoch > manifest.epoch || isBeyond(current, manifest.clean))
   const closed = from === 'newest' && !isOpenedSince ? manifest.clean : null
   const proven = furthest([manifest.highWatermark, manifest.clean ?? undefined, current])
-  const segments = yield* inspectSegments(directory, names.segments, manifest, closed ?? undefined, findings)
+  // A trail tells nothing of lifecycle frames, which are asked for where the newest manifest is lost.
+  const trails = from === 'newest' ? names.trails : []
+  const segments = yield* inspectSegments(directory, names.segments, trails, manifest, closed ?? undefined, findings)
   return {
     directory,
     state: 'log',
@@ -76,6 +79,7 @@ export function* inspect(directory: string): Steps<Inspection> {
     closed: closed ?? undefined,
     segments,
     sidecars: names.sidecars,
+    trails: names.trails,
     findings,
     foreign: names.foreign,
     temporary: names.temporary,
@@ -87,6 +91,7 @@ export function* inspect(directory: string): Steps<Inspection> {
 export function sortNames(entries: readonly DirectoryEntry[]): Names {
   const segments: number[] = []
   const sidecars: number[] = []
+  const trails: number[] = []
   const manifests: number[] = []
   const temporary: string[] = []
   const foreign: string[] = []
@@ -104,11 +109,12 @@ export function sortNames(entries: readonly DirectoryEntry[]): Names {
     else if (parsed.kind === 'slots') slots = true
     else if (parsed.kind === 'temporary') temporary.push(name)
     else if (parsed.kind === 'sidecar') sidecars.push(parsed.number)
+    else if (parsed.kind === 'trail') trails.push(parsed.number)
     else foreign.push(name)
   }
   segments.sort((a, b) => a - b)
   manifests.sort((a, b) => b - a)
-  return { segments, sidecars, manifests, slots, cut, archive, temporary, foreign }
+  return { segments, sidecars, trails, manifests, slots, cut, archive, temporary, foreign }
 }
 
 interface FoundManifest {
@@ -147,7 +153,7 @@ export function* tracesOf(directory: string, names: Names): Steps<string[]> {
   const files = [...(names.slots ? [SLOTS_NAME] : []), ...names.segments.map(segmentName)]
   const traces: string[] = []
   for (const name of files) if (!(yield* isZeroFile(`${directory}/${name}`))) traces.push(name)
-  if (names.sidecars.length > 0) traces.push(...names.sidecars.map(sidecarName))
+  traces.push(...names.sidecars.map(sidecarName), ...names.trails.map(trailName))
   if (names.manifests.length > 0) traces.push(...names.manifests.map(manifestName))
   if (names.cut) traces.push('cut/')
   if (names.archive) traces.push('archive/')
@@ -178,6 +184,7 @@ function nothing(directory: string, names: Names, traces: readonly string[], fin
     closed: undefined,
     segments: [],
     sidecars: names.sidecars,
+    trails: names.trails,
     findings,
     foreign: names.foreign,
     temporary: names.temporary,

@@ -13,7 +13,8 @@ import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest
 import { segmentName, temporaryName } from '../segments/format/names.ts'
 import { nonce } from '../segments/manifest-store.ts'
 import { Segment, type SegmentPlan } from '../segments/segment.ts'
-import { copySegment } from './copy.ts'
+import type { Scan } from '../segments/stretches.ts'
+import { type Copied, copySegment } from './copy.ts'
 import { placeZeros } from './create.ts'
 import type { Inspection, SegmentEvidence } from './evidence.ts'
 import type { RecoveryPlan } from './plan.ts'
@@ -83,12 +84,12 @@ function stayInPlace(work: Work, tail: SegmentEvidence): SettledTail {
 
 /** Copies the accepted part to a fresh file, which takes the name of the old one. */
 function* copyTail(work: Work, tail: SegmentEvidence): Steps<SettledTail> {
-  const { plan, digest } = yield* copyOver(work, tail)
+  const { plan, copied } = yield* copyOver(work, tail)
   work.notes.push(`copied ${segmentName(tail.ordinal)} up to its end at ${work.plan.decision.end} into a fresh file`)
-  return usedActive(work, tail, plan, digest)
+  return usedActive(work, tail, plan, copied)
 }
 
-function* copyOver(work: Work, tail: SegmentEvidence): Steps<{ readonly plan: SegmentPlan; readonly digest: number }> {
+function* copyOver(work: Work, tail: SegmentEvidence): Steps<{ readonly plan: SegmentPlan; readonly copied: Copied }> {
   const old = headerOf(work, tail)
   const salt = drawSalt(work.env, old.salt)
   const smallest = Math.ceil(work.plan.decision.end / UNIT) * UNIT
@@ -98,7 +99,7 @@ function* copyOver(work: Work, tail: SegmentEvidence): Steps<{ readonly plan: Se
     const { stretches } = tail.scan!
     const { end } = work.plan.decision
     try {
-      const digest = yield* copySegment({
+      const copied = yield* copySegment({
         from: tail.path,
         to: temporary,
         salt: tail.key!.salt,
@@ -108,7 +109,7 @@ function* copyOver(work: Work, tail: SegmentEvidence): Steps<{ readonly plan: Se
         segmentBytes,
       })
       yield* step({ do: 'rename', from: temporary, to: tail.path })
-      return { plan: { ordinal: tail.ordinal, salt, segmentBytes }, digest }
+      return { plan: { ordinal: tail.ordinal, salt, segmentBytes }, copied }
     } catch (error) {
       // On a full disk the log still opens, in a file without room: the next append then says DISK_FULL.
       if (!isDiskFull(error) || segmentBytes === smallest) throw error
@@ -117,7 +118,7 @@ function* copyOver(work: Work, tail: SegmentEvidence): Steps<{ readonly plan: Se
   throw new Error('unreachable: the last size either worked or threw')
 }
 
-function usedActive(work: Work, tail: SegmentEvidence, plan: SegmentPlan, digest: number | undefined): SettledTail {
+function usedActive(work: Work, tail: SegmentEvidence, plan: SegmentPlan, copied: Copied | undefined): SettledTail {
   const { decision } = work.plan
   const scan = tail.scan!
   const { stretch } = decision
@@ -125,7 +126,8 @@ function usedActive(work: Work, tail: SegmentEvidence, plan: SegmentPlan, digest
   const active = new Segment(plan, tail.path, header.predecessor, header.firstSequence)
   active.end = decision.end
   active.durableEnd = decision.end
-  active.digest = digest ?? stretch.digest
+  active.digest = copied?.digest ?? stretch.digest
+  noteTrail(active, scan, copied)
   active.lastSequence = decision.sequence
   active.baseTimestamp = header.baseTimestamp
   active.lastTimestamp = stretch.lastTimestamp
@@ -145,6 +147,14 @@ function chainOf(work: Work, tail: SegmentEvidence, header: SegmentHeader): Segm
   return chainUpTo(tail.scan!.stretches, work.plan.decision.end, before, header.firstSequence)
 }
 
+/** In place a trail goes on where it ends; a copy is another file, which has none yet. */
+function noteTrail(active: Segment, scan: Scan, copied: Copied | undefined): void {
+  active.bytesCrc = copied === undefined ? scan.bytesCrc : copied.bytesCrc
+  if (copied !== undefined || scan.covered === undefined) return
+  const { end, lastSequence, definitions, trailBytes } = scan.covered
+  Object.assign(active.trail, { end, lastSequence, definitions: definitions.length, bytes: trailBytes })
+}
+
 /** Damage inside: the segment is sealed as it is, its bad bytes as bad as before, and writing goes on in a new one. */
 function* sealDamaged(work: Work, tail: SegmentEvidence): Steps<SettledTail> {
   const { decision } = work.plan
@@ -160,7 +170,7 @@ function* sealDamaged(work: Work, tail: SegmentEvidence): Steps<SettledTail> {
     firstSequence: old.firstSequence,
     lastSequence: decision.sequence,
     dataBytes: decision.end,
-    digest: copied?.digest ?? stretch.digest,
+    digest: copied?.copied.digest ?? stretch.digest,
     head: headText(chainOf(work, tail, old)),
     baseTimestamp: String(old.baseTimestamp),
     lastTimestamp: String(stretch.lastTimestamp),

@@ -81,6 +81,11 @@ export function isDiskFull(error: unknown): boolean {
   return FULL_ERRNOS.has((error as Partial<SystemError>).errno ?? 0)
 }
 
+/** Whether an error is one of the system, or of what was read: not one of our own making. */
+export function isOfDisk(error: unknown): boolean {
+  return error instanceof SeglogError || (error as Partial<SystemError>).errno !== undefined
+}
+
 export function hasCode(error: unknown, code: string): boolean {
   return (error as Partial<SystemError>).code === code
 }

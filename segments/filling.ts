@@ -16,7 +16,7 @@ import {
   UNIT,
   WIDE_BYTES,
 } from './format/layout.ts'
-import { type BufferPool, Group } from './group.ts'
+import { type BufferPool, Group, noteEnding } from './group.ts'
 import { type LogIdentity, headerOf } from './group-header.ts'
 import type { Segment } from './segment.ts'
 import { keysBytes } from './space.ts'
@@ -227,7 +227,7 @@ export class Filling {
     if (group === undefined) return undefined
     this.group = undefined
     this.previous = group
-    group.head = this.segment.chain?.headNow()
+    noteEnding(group, this.time)
     return group
   }
 

@@ -1,3 +1,6 @@
+import type { ChainMark } from './chain.ts'
+import { crc32 } from './format/checksum.ts'
+import { FRAMES_START } from './format/layout.ts'
 import type { Segment } from './segment.ts'
 
 /** Groups are closed at this size, so that a long queue is written in pieces of which each proves the one before. */
@@ -15,6 +18,15 @@ export class Deferred {
       this.reject = reject
     })
   }
+}
+
+/** How its segment stood when a group was closed: what a leg of the trail that ends there says. */
+export interface GroupEnding {
+  readonly lastTimestamp: bigint
+  readonly digest: number
+  readonly bytesCrc: number
+  readonly definitions: number
+  readonly chain: ChainMark | undefined
 }
 
 /**
@@ -41,6 +53,8 @@ export class Group {
   /** Resolves when it is in the page cache, and when it is durable. */
   written: Deferred | undefined
   durable: Deferred | undefined
+  /** Undefined of a group that is being filled, and in a segment that has no trail. */
+  ending: GroupEnding | undefined
   /** A synchronous commit wrote and synced the same bytes while the call was in flight. */
   overtaken = false
 
@@ -68,6 +82,28 @@ export class Group {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.length + bytes))
     this.buffer.copy(grown, 0, 0, this.length)
     this.buffer = grown
+  }
+}
+
+/**
+ * Notes how the segment of a group stands that gets no more frames. The CRC is taken of the bytes in memory, never of what a
+ * file says they are: it must not make damage look sound.
+ */
+export function noteEnding(group: Group, time: { readonly last: bigint }): void {
+  const { segment } = group
+  const { bytesCrc: before, trail, digest, definitions, chain } = segment
+  group.head = chain?.headNow()
+  if (before === undefined || trail.isOver) return
+  // The header may be written anew, and has a check of its own.
+  const from = group.start === 0 ? FRAMES_START : 0
+  const bytesCrc = crc32(group.buffer.subarray(from, group.length), before)
+  segment.bytesCrc = bytesCrc
+  group.ending = {
+    lastTimestamp: time.last,
+    digest,
+    bytesCrc,
+    definitions: definitions.length,
+    chain: chain?.mark(),
   }
 }
 

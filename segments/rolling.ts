@@ -17,6 +17,7 @@ import type { ManifestStore } from './manifest-store.ts'
 import { Sealer, whenQuiet } from './sealing.ts'
 import { Segment, type SegmentPlan } from './segment.ts'
 import type { SidecarStore } from './sidecar-store.ts'
+import { TrailWriter } from './trail-writer.ts'
 
 /** What recovery hands over: a log whose every accepted byte is durable. */
 export interface WriterStart {
@@ -34,6 +35,12 @@ export interface WriterStart {
   readonly compression: number
 }
 
+export interface RollingLimits {
+  readonly segmentBytes: number
+  /** A leg of a trail is made of so many bytes of frames. */
+  readonly trailBytes: number
+}
+
 /** Makes a codec's encoder for a segment that already holds these definitions. */
 export type EncoderFactory = (definitions: readonly Uint8Array[]) => PayloadEncoder
 
@@ -44,6 +51,7 @@ const PREPARE_AT_SHARE = 0.5
 export class Rolling {
   filling: Filling
   private readonly sidecars: SidecarStore
+  private readonly trails: TrailWriter
   readonly sealer: Sealer
   readonly allocator: Allocator
   private readonly env: Environment
@@ -62,21 +70,23 @@ export class Rolling {
     env: Environment,
     directory: string,
     start: WriterStart,
-    segmentBytes: number,
+    limits: RollingLimits,
     context: FillingContext,
     newEncoder: EncoderFactory,
     committer: () => Committer,
   ) {
     this.env = env
     this.directory = directory
-    this.segmentBytes = segmentBytes
+    this.segmentBytes = limits.segmentBytes
     this.context = context
     this.newEncoder = newEncoder
     this.committer = committer
     this.sidecars = start.sidecars
-    this.sealer = new Sealer(env, start.manifests, this.sidecars)
-    this.allocator = new Allocator(env, directory, start.manifests, segmentBytes, () => committer().pump())
+    this.trails = new TrailWriter(env, directory, start.identity.logId, limits.trailBytes)
+    this.sealer = new Sealer(env, start.manifests, this.sidecars, (segment) => this.trails.end(segment))
+    this.allocator = new Allocator(env, directory, start.manifests, limits.segmentBytes, () => committer().pump())
     const { active } = start
+    this.trails.adopt(active)
     active.handles = runNow(env, openSegment(active.path))
     this.filling = new Filling(context, active, newEncoder(active.definitions), start.lastTimestamp)
     if (start.spare) this.allocator.adopt(start.spare)
@@ -102,6 +112,7 @@ export class Rolling {
     const predecessor = current.isUsed ? before : current.predecessor
     const segment = new Segment(plan, path, predecessor, current.lastSequence + 1)
     if (current.chain) segment.chain = new SegmentChain(current.chain.headNow(), FRAMES_START, current.lastSequence)
+    this.trails.adopt(segment)
     // Where the last spare could not be made, the caller learns it now, before a sequence is given away.
     if (this.allocator.failure !== undefined && !this.allocator.has(plan)) this.makeReadyNow(segment, bytes)
     return new Filling(this.context, segment, this.newEncoder([]), this.filling.lastTimestamp)
@@ -155,6 +166,7 @@ export class Rolling {
   /** After a group became durable: what lies before its segment can be sealed, what comes after may be due. */
   advanced(group: Group): void {
     while (this.retired.length > 0 && this.retired[0] !== group.segment) this.sealer.seal(this.retired.shift()!)
+    this.trails.advanced(group)
     this.prepareNext()
   }
 
@@ -170,6 +182,7 @@ export class Rolling {
     this.closing = true
     await new Promise<void>((resolve) => this.sealer.close(resolve))
     await new Promise<void>((resolve) => this.sidecars.close(resolve))
+    await new Promise<void>((resolve) => this.trails.close(resolve))
     await new Promise<void>((resolve) => this.allocator.close(resolve))
   }
 
@@ -188,8 +201,9 @@ export class Rolling {
 
   /** Why work in the background failed of late, on which nothing depends. */
   get backgroundFailure(): unknown {
-    const { allocator, sealer, sidecars, closeFailure } = this
-    return allocator.failure ?? sealer.failure ?? sidecars.failure ?? allocator.closeFailure ?? closeFailure
+    const { allocator, sealer, sidecars, trails, closeFailure } = this
+    const dropped = sidecars.failure ?? trails.failure
+    return allocator.failure ?? sealer.failure ?? dropped ?? allocator.closeFailure ?? closeFailure
   }
 
   /** Closes the files that are still open, each once no call holds it. */

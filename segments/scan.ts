@@ -5,8 +5,16 @@ import { DIGEST_START, addToDigest } from './format/checksum.ts'
 import { FrameDecoder, type FrameFinding, wholeSequence } from './format/frame.ts'
 import { CHAIN_HEAD_BYTES, FRAME, FRAMES_START, KIND, NO_CLAIM, SEGMENT_BYTES_MAX, TAG, UNIT } from './format/layout.ts'
 import { OffsetList } from './segment.ts'
-import { type Hole, type LifecycleFrame, type Scan, type Stretch, emptyStretch } from './stretches.ts'
-import { Window, windowBytes } from './window.ts'
+import {
+  type Covered,
+  type Hole,
+  type LifecycleFrame,
+  type Scan,
+  type Stretch,
+  coveredStretch,
+  emptyStretch,
+} from './stretches.ts'
+import { Window, WindowCrc, windowBytes } from './window.ts'
 
 /** What must be known of a segment to check its frames. */
 export interface SegmentKey {
@@ -39,7 +47,7 @@ export class SegmentScanner {
   private readonly from: number
   private readonly stretches: Stretch[] = []
   private readonly holes: Hole[] = []
-  private readonly offsets = new OffsetList()
+  private offsets = new OffsetList()
   private claimedEnd: number
   private digest = DIGEST_START
   private base: bigint
@@ -47,6 +55,9 @@ export class SegmentScanner {
   private readonly lifecycles: LifecycleFrame[] = []
   private unknownAt: number | undefined
   private readonly watcher: ScanWatcher | undefined
+  private covered: Covered | undefined
+  /** Of the first stretch, where somebody wants to know it. */
+  private bytes: WindowCrc | undefined
 
   /**
    * `end`: where to stop, at most the length of the file. `from`: where to begin, the place of the record that `key` calls
@@ -62,8 +73,23 @@ export class SegmentScanner {
     this.base = key.baseTimestamp ?? 0n
   }
 
+  /** Before `run`: goes on behind what is covered, whose places are its own from now on, and counts the CRC of the bytes. */
+  goOn(covered: Covered): this {
+    this.covered = covered
+    this.offsets = covered.offsets
+    this.definitions = covered.definitions.slice()
+    this.claimedEnd = covered.claimedEnd
+    this.digest = covered.digest
+    this.bytes = new WindowCrc(covered.bytesCrc, covered.end)
+    return this
+  }
+
   *run(beyond: Beyond): Steps<Scan> {
-    let at = yield* this.walk(this.from, this.key.firstSequence)
+    const { covered } = this
+    if (covered && covered.end > this.from) this.stretches.push(coveredStretch(covered, this.key, this.base))
+    let at = yield* this.walk(covered?.end ?? this.from, this.key.firstSequence, this.stretches[0])
+    const bytesCrc = this.bytes?.upTo(at, this.part.window)
+    this.bytes = undefined
     // The first stretch always starts where the walk does: one behind a hole is never taken for it.
     if (this.stretches.length === 0) {
       this.stretches.push(emptyStretch(this.from, this.key.firstSequence, this.base))
@@ -98,6 +124,8 @@ export class SegmentScanner {
       offsets: this.offsets,
       lifecycles: this.lifecycles,
       unknownAt: this.unknownAt,
+      bytesCrc,
+      covered,
     }
   }
 
@@ -110,8 +138,9 @@ export class SegmentScanner {
   private stopped: FrameFinding | 'order' = 'zeros'
 
   /** Follows valid frames from `at` on; returns where they stop. The first sequence may be any where it is not given. */
-  private *walk(at: number, sequence: number | undefined): Steps<number> {
-    let stretch: Stretch | undefined
+  private *walk(from: number, sequence: number | undefined, begun?: Stretch): Steps<number> {
+    let at = from
+    let stretch = begun
     for (;;) {
       const finding = yield* this.readAt(at)
       this.stopped = finding
@@ -249,6 +278,7 @@ export class SegmentScanner {
     for (;;) {
       if (!window.holds(at, need)) {
         if (at + need > this.end) return this.endsAt(at)
+        this.bytes?.upTo(at, this.part.window)
         yield* this.part.load(at, need)
         if (!window.holds(at, need)) return this.endsAt(at)
       }

@@ -13,6 +13,9 @@ import type { SidecarStore } from './sidecar-store.ts'
 /** Segments that may wait for the background to seal them. */
 const WAITING_MAX = 4
 
+/** What becomes of the trail of a segment that is sealed. */
+export type EndTrail = (segment: Segment) => Steps<void>
+
 /**
  * Seals segments in the background, once their successor is in use and no call holds their files. What fails here is left
  * as it is: the successor proves the segment whole, and the next opening finishes the work.
@@ -23,16 +26,18 @@ export class Sealer {
   private readonly env: Environment
   private readonly manifests: ManifestStore
   private readonly sidecars: SidecarStore
+  private readonly endTrail: EndTrail
   /** Segments that no manifest calls sealed yet, or that have no sidecar yet, in order; also those whose sealing failed. */
   readonly underWay: Segment[] = []
   /** Those still to be worked on; the first is. */
   private readonly waiting: Segment[] = []
   private whenDone: (() => void) | undefined
 
-  constructor(env: Environment, manifests: ManifestStore, sidecars: SidecarStore) {
+  constructor(env: Environment, manifests: ManifestStore, sidecars: SidecarStore, endTrail: EndTrail) {
     this.env = env
     this.manifests = manifests
     this.sidecars = sidecars
+    this.endTrail = endTrail
   }
 
   /**
@@ -93,6 +98,7 @@ export class Sealer {
     // Behind the manifest: a sidecar is of a sealed segment. Readers find records in memory until it is there.
     const { offsets, definitions } = segment
     yield* this.sidecars.write(line, { offsets, definitions, keyTables: keyTablesOf(segment) })
+    yield* this.endTrail(segment)
   }
 }
 

@@ -25,6 +25,18 @@ export interface SegmentHandles {
   readonly plain: Handle
 }
 
+/** How far the trail of a segment goes. */
+export interface TrailEnd {
+  /** Where the frames end that it covers, the last record among them, and how many definitions. */
+  end: number
+  lastSequence: number
+  definitions: number
+  /** Its length. */
+  bytes: number
+  /** No leg is made any more. */
+  isOver: boolean
+}
+
 /** A segment that is or was written by this process. */
 export class Segment {
   /** Replaced when the file had to be made smaller than planned. */
@@ -55,6 +67,10 @@ export class Segment {
   offsets = new OffsetList()
   /** Payloads of its dictionary frames, in order. */
   readonly definitions: Uint8Array[] = []
+  /** CRC-32 of the bytes of all frames that are in a group that was closed; undefined where that was not counted. */
+  bytesCrc: number | undefined = 0
+  /** How far its trail goes. */
+  readonly trail: TrailEnd
   /** Keys of its records; undefined until one was appended with keys. */
   keys: SegmentKeys | undefined
 
@@ -64,6 +80,7 @@ export class Segment {
     this.predecessor = predecessor
     this.firstSequence = firstSequence
     this.lastSequence = firstSequence - 1
+    this.trail = { end: FRAMES_START, lastSequence: this.lastSequence, definitions: 0, bytes: 0, isOver: false }
   }
 
   /** Whether it holds a frame, on disk or in memory. */
@@ -78,16 +95,31 @@ export class OffsetList {
   private items = new Uint32Array(64)
 
   push(units: number): void {
-    if (this.length === this.items.length) {
-      const grown = new Uint32Array(this.items.length * 2)
-      grown.set(this.items)
-      this.items = grown
-    }
+    if (this.length === this.items.length) this.reserve(this.length + 1)
     this.items[this.length++] = units
+  }
+
+  /** Makes room for so many, so that the list need not grow on the way there. */
+  reserve(length: number): void {
+    if (length <= this.items.length) return
+    const grown = new Uint32Array(Math.max(length, this.items.length * 2))
+    grown.set(this.items.subarray(0, this.length))
+    this.items = grown
+  }
+
+  pushAll(units: Uint32Array): void {
+    this.reserve(this.length + units.length)
+    this.items.set(units, this.length)
+    this.length += units.length
   }
 
   at(index: number): number {
     return this.items[index]!
+  }
+
+  /** Copies those from `first` on that fit into `target`. */
+  copyTo(target: Uint32Array, first: number): void {
+    target.set(this.items.subarray(first, Math.min(this.length, first + target.length)))
   }
 
   cut(length: number): void {

@@ -1,7 +1,8 @@
+import { joinDefinitions } from './definition-stream.ts'
 import type { Environment, Handle } from './env/environment.ts'
 import { type Steps, step } from './env/steps.ts'
 import { discard, makeFile, writeAll } from './files.ts'
-import { DEFINITION_LENGTH_BYTES, PAIR_INDEX_AT, SECTION, SECTION_ITEM_BYTES } from './format/layout.ts'
+import { PAIR_INDEX_AT, SECTION, SECTION_ITEM_BYTES } from './format/layout.ts'
 import { sidecarName, temporaryName } from './format/names.ts'
 import {
   NO_FINGERPRINT,
@@ -92,7 +93,7 @@ function* writePages(handle: Handle, about: Omit<SidecarFooter, 'sections'>, con
 }
 
 function sourcesOf({ offsets, definitions, keyTables }: SidecarContent): Source[] {
-  const stream = streamOf(definitions)
+  const stream = joinDefinitions(definitions)
   const unnamed = { name: '', fingerprint: NO_FINGERPRINT }
   const fillOffsets = (bytes: Buffer, first: number, count: number): void => {
     for (let item = 0; item < count; item++) {
@@ -121,15 +122,4 @@ function fillPairs(bytes: Buffer, pairs: Uint32Array, first: number, count: numb
     bytes.writeUInt32LE(pairs[(first + item) * 2]!, at)
     bytes.writeUInt32LE(pairs[(first + item) * 2 + 1]!, at + PAIR_INDEX_AT)
   }
-}
-
-/** Each definition behind its length. */
-function streamOf(definitions: readonly Uint8Array[]): Buffer {
-  return Buffer.concat(
-    definitions.flatMap((definition) => {
-      const length = Buffer.alloc(DEFINITION_LENGTH_BYTES)
-      length.writeUInt32LE(definition.length)
-      return [length, definition]
-    }),
-  )
 }

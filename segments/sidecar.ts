@@ -1,7 +1,8 @@
 import type { Handle } from './env/environment.ts'
+import { splitDefinitions } from './definition-stream.ts'
 import { type Steps, step } from './env/steps.ts'
 import { readUpTo, withFileIfThere } from './files.ts'
-import { DEFINITION_LENGTH_BYTES, PAIR_INDEX_AT, SECTION, SECTION_ITEM_BYTES, SIDECAR_PAGE } from './format/layout.ts'
+import { PAIR_INDEX_AT, SECTION, SECTION_ITEM_BYTES, SIDECAR_PAGE } from './format/layout.ts'
 import type { SealedLine } from './format/manifest.ts'
 import {
   PAGE_BYTES,
@@ -81,7 +82,7 @@ export class Sidecar {
       if (bytes === undefined) return undefined
       bytes.copy(stream, number * CONTENT_BYTES, 0, CONTENT_BYTES)
     }
-    return split(stream)
+    return splitDefinitions(stream)
   }
 
   /** The key tables that are there. */
@@ -103,19 +104,6 @@ export class Sidecar {
 
 function sectionOf(footer: SidecarFooter, type: number): SidecarSection {
   return footer.sections.find((section) => section.type === type)!
-}
-
-/** Definitions, each behind its length; undefined where they are not what the stream holds. */
-function split(stream: Buffer): Uint8Array[] | undefined {
-  const definitions: Uint8Array[] = []
-  for (let at = 0; at < stream.length;) {
-    if (at + DEFINITION_LENGTH_BYTES > stream.length) return undefined
-    const start = at + DEFINITION_LENGTH_BYTES
-    at = start + stream.readUInt32LE(at)
-    if (at > stream.length) return undefined
-    definitions.push(Uint8Array.from(stream.subarray(start, at)))
-  }
-  return definitions
 }
 
 /**

@@ -1,4 +1,5 @@
 import { DIGEST_START } from './format/checksum.ts'
+import { FRAMES_START } from './format/layout.ts'
 import type { FrameFinding } from './format/frame.ts'
 import type { OffsetList } from './segment.ts'
 
@@ -55,6 +56,27 @@ export interface Scan {
   readonly lifecycles: readonly LifecycleFrame[]
   /** Offset of a valid frame that this version must not skip. */
   readonly unknownAt: number | undefined
+  /** CRC-32 of the bytes of the first stretch, and what a trail told of them, where that was asked for. */
+  readonly bytesCrc: number | undefined
+  readonly covered: Covered | undefined
+}
+
+/** What a scan of a segment would have found up to `end`: as a trail tells it, or nothing yet. */
+export interface Covered {
+  end: number
+  lastSequence: number
+  lastTimestamp: bigint
+  claimedEnd: number
+  digest: number
+  /** Undefined without a chain, and without a checkpoint. */
+  head: Buffer | undefined
+  checkpoint: Stretch['checkpoint']
+  /** CRC-32 of the bytes from where frames begin up to `end`. */
+  bytesCrc: number
+  readonly offsets: OffsetList
+  readonly definitions: Uint8Array[]
+  /** Bytes of the trail that were taken: the next leg goes there. */
+  trailBytes: number
 }
 
 /** A stretch that holds nothing yet. */
@@ -73,6 +95,13 @@ export function emptyStretch(start: number, firstSequence: number, time: bigint)
     head: undefined,
     checkpoint: undefined,
   }
+}
+
+/** The beginning of the first stretch, as a trail tells it. */
+export function coveredStretch(covered: Covered, segment: { readonly firstSequence: number }, time: bigint): Stretch {
+  const { end, lastSequence, lastTimestamp, digest, definitions, head, checkpoint } = covered
+  const whole = { end, wholeEnd: end, lastSeen: lastSequence, lastSequence, lastTimestamp, digest, head, checkpoint }
+  return { ...emptyStretch(FRAMES_START, segment.firstSequence, time), ...whole, definitions: definitions.length }
 }
 
 /** Whether any frame was found. */

@@ -1,6 +1,7 @@
 import type { Handle } from './env/environment.ts'
 import type { Steps } from './env/steps.ts'
 import { readWhatIsThere } from './files.ts'
+import { crc32 } from './format/checksum.ts'
 import { Block } from './format/frame.ts'
 import { UNIT } from './format/layout.ts'
 
@@ -57,5 +58,25 @@ export class Window {
     this.length = yield* readWhatIsThere(handle, this.block.bytes, 0, wanted, position)
     // A file of an odd length ends in the middle of a unit: the rest of that unit counts as zeros.
     this.block.bytes.fill(0, this.length, Math.ceil(this.length / UNIT) * UNIT)
+  }
+}
+
+/** CRC-32 of bytes that pass through a window, from a place on. */
+export class WindowCrc {
+  private crc: number
+  private end: number
+
+  constructor(crc: number, end: number) {
+    this.crc = crc
+    this.end = end
+  }
+
+  /** Takes what lies before `to`; to be called before the window is loaded anew from there. Returns the CRC up to there. */
+  upTo(to: number, { block, start }: Window): number {
+    if (to > this.end) {
+      this.crc = crc32(block.bytes.subarray(this.end - start, to - start), this.crc)
+      this.end = to
+    }
+    return this.crc
   }
 }

@@ -12,12 +12,11 @@ import { SEQUENCE_MAX, TAG } from './format/layout.ts'
 import { BufferPool, Deferred, GROUP_BYTES, type Group } from './group.ts'
 import type { ManifestStore } from './manifest-store.ts'
 import { type AppendOptions, type Durability, Placer, batchTooLarge } from './placer.ts'
-import { type EncoderFactory, Rolling, type WriterStart } from './rolling.ts'
+import { type EncoderFactory, Rolling, type RollingLimits, type WriterStart } from './rolling.ts'
 import type { Segment } from './segment.ts'
 import type { SlotsFile } from './slots-file.ts'
 
-export interface WriterLimits extends CheckpointPolicy {
-  readonly segmentBytes: number
+export interface WriterLimits extends CheckpointPolicy, RollingLimits {
   readonly recordBytesMax: number
   readonly queueSoftBytes: number
   readonly queueHardBytes: number
@@ -95,7 +94,7 @@ export class Writer {
       },
       compressing: compressingOf(start.compression, limits.compressionBytesMin),
     }
-    this.rolling = new Rolling(env, directory, start, limits.segmentBytes, context, newEncoder, () => this.committer)
+    this.rolling = new Rolling(env, directory, start, limits, context, newEncoder, () => this.committer)
   }
 
   /** Sequence of the last record that was appended, durable or not. */

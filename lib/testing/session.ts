@@ -21,6 +21,8 @@ export interface LogSetup {
   /** Limits of the queue, which may be as short as a few records. */
   readonly queueSoftBytes?: number
   readonly queueHardBytes?: number
+  /** Each so many bytes the segment that is written gets a leg of its trail; so few records never reach the default. */
+  readonly trailBytes?: number
   /** `later`: other processes may act between any two calls with which the lock is acquired. Default `now`. */
   readonly lockCalls?: LockCalls
   /** What a process does after reopening, for a little; the default writes over what stood behind the end. */
@@ -46,11 +48,12 @@ export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup):
   const { keys = {} } = values
   // Without a cache most cases are faster; those with keys, which read at random, have one.
   const blockCacheBytes = values.keys === undefined ? 0 : CACHE_BYTES
-  const { syncIntervalMs, queueSoftBytes, queueHardBytes } = setup
+  const { syncIntervalMs, queueSoftBytes, queueHardBytes, trailBytes } = setup
   const limits = {
     ...(syncIntervalMs && { syncIntervalMs }),
     ...(queueSoftBytes && { queueSoftBytes }),
     ...(queueHardBytes && { queueHardBytes }),
+    ...(trailBytes && { trailBytes }),
   }
   const options = {
     environment: guard,
@@ -61,7 +64,7 @@ export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup):
     blockCacheBytes,
     ...limits,
   }
-  const bytesMin = Math.min(segmentBytes, queueSoftBytes ?? 1024, queueHardBytes ?? 1024)
+  const bytesMin = Math.min(segmentBytes, queueSoftBytes ?? 1024, queueHardBytes ?? 1024, trailBytes ?? 1024)
   try {
     return { log: await openLogWith<unknown>(directory, options, bytesMin, lockCalls), guard }
   } finally {

@@ -37,6 +37,7 @@ export const MAGIC_BYTES = 8
 export const SEGMENT_MAGIC = '\x89SEGLOG\n'
 export const SLOT_MAGIC = '\x89SEGDUR\n'
 export const SIDECAR_MAGIC = '\x89SEGIDX\n'
+export const TRAIL_MAGIC = '\x89SEGTRL\n'
 
 /** Starts every binary structure, in every version: so a damaged version is told from a newer one. */
 export const PREFIX = layout([
@@ -219,6 +220,28 @@ export const SECTION_ITEM_BYTES = Object.freeze({ offsets: 4, definitions: 1, ke
 export const DEFINITION_LENGTH_BYTES = 4
 /** Where the index of the record stands in a pair of a key table, behind the hash. */
 export const PAIR_INDEX_AT = 4
+
+/** Begins each leg of a trail; behind it stand the places of records, then definitions, then zeros up to a unit. */
+export const TRAIL_LEG = layout([
+  ...PREFIX.fields,
+  { name: 'logId', type: 'bytes', size: LOG_ID_BYTES },
+  { name: 'ordinal', type: 'u64', size: 8 },
+  { name: 'salt', type: 'u32', size: 4 },
+  { name: 'bytesCrc', type: 'u32', size: 4 },
+  { name: 'start', type: 'u64', size: 8 },
+  { name: 'end', type: 'u64', size: 8 },
+  { name: 'firstSequence', type: 'u64', size: 8 },
+  { name: 'lastSequence', type: 'u64', size: 8 },
+  { name: 'claimedEnd', type: 'u64', size: 8 },
+  { name: 'lastTimestamp', type: 'u64', size: 8 },
+  { name: 'head', type: 'bytes', size: CHAIN_HEAD_BYTES },
+  { name: 'digest', type: 'u32', size: 4 },
+  { name: 'definitionBytes', type: 'u32', size: 4 },
+  { name: 'contentCrc', type: 'u32', size: 4 },
+  { name: 'checkpointEnd', type: 'u64', size: 8 },
+  { name: 'checkpointSequence', type: 'u64', size: 8 },
+  { name: 'crc', type: 'u32', size: 4 },
+])
 
 /** A manifest is one JSON object whose first bytes have a fixed length, so that its CRC covers the body to the letter. */
 export const MANIFEST_MAGIC = 'seglog-manifest'

@@ -9,7 +9,7 @@ export const ARCHIVE_DIRECTORY = 'archive'
 
 export type LogFileName =
   | {
-      readonly kind: 'segment' | 'sidecar' | 'manifest' | 'lock' | 'socket'
+      readonly kind: 'segment' | 'sidecar' | 'trail' | 'manifest' | 'lock' | 'socket'
       readonly number: number
     }
   | { readonly kind: 'slots' | 'cut' | 'archive' | 'temporary' | 'foreign' }
@@ -18,6 +18,7 @@ const numbered = (number: number): string => String(number).padStart(DIGITS, '0'
 
 export const segmentName = (ordinal: number): string => `segment-${numbered(ordinal)}.log`
 export const sidecarName = (ordinal: number): string => `segment-${numbered(ordinal)}.idx`
+export const trailName = (ordinal: number): string => `segment-${numbered(ordinal)}.trail`
 export const manifestName = (generation: number): string => `manifest-${numbered(generation)}.json`
 export const lockName = (number: number): string => `lock-${numbered(number)}`
 export const socketName = (number: number): string => `lock-${numbered(number)}.sock`
@@ -30,10 +31,11 @@ export const cutName = (ordinal: number, offset: number, epoch: number): string 
   `segment-${numbered(ordinal)}-at-${offset}-epoch-${epoch}.cut`
 
 /** One pattern for all, because an opening looks at every name several times. */
-const NUMBERED = /^(segment-|manifest-|lock-)(\d{10,16})(\.log|\.idx|\.json|\.sock|)$/
-const KINDS: ReadonlyMap<string, 'segment' | 'sidecar' | 'manifest' | 'lock' | 'socket'> = new Map([
+const NUMBERED = /^(segment-|manifest-|lock-)(\d{10,16})(\.log|\.idx|\.trail|\.json|\.sock|)$/
+const KINDS: ReadonlyMap<string, 'segment' | 'sidecar' | 'trail' | 'manifest' | 'lock' | 'socket'> = new Map([
   ['segment-.log', 'segment'],
   ['segment-.idx', 'sidecar'],
+  ['segment-.trail', 'trail'],
   ['manifest-.json', 'manifest'],
   ['lock-', 'lock'],
   ['lock-.sock', 'socket'],

@@ -61,6 +61,7 @@ describe('whenever a process dies or the power goes, the promises hold', () => {
 describe('and so they do with limits that small logs reach', () => {
   test.each([
     ['a queue of a few records', { queueSoftBytes: 64, queueHardBytes: 256 }],
+    ['a trail with a leg each few records', { trailBytes: 128 }],
     ['a sync every 20 ms', { durability: 'written', syncIntervalMs: 20 } as const],
   ])('%s', async (_name, limits) => {
     const pause: Command = { do: 'pause', ms: 50 }

@@ -42,7 +42,7 @@ const LIMITS: readonly Partial<LogSetup>[] = [
   { syncIntervalMs: 20 },
   {},
   { queueSoftBytes: 64, queueHardBytes: 512 },
-  {},
+  { trailBytes: 128 },
   { syncIntervalMs: 100, queueSoftBytes: 512, queueHardBytes: 512 },
   {},
   {},

@@ -190,6 +190,8 @@ describe('a directory without a log', () => {
     ['archive/', (env) => env.files.makeDirectory(`${DIR}/archive`)],
     ['a manifest that cannot be read', (env) => env.files.write(`${DIR}/manifest-0000000007.json`, Buffer.from('{}'))],
     ['a segment that cannot be read', (env) => env.files.write(segment(1), Buffer.alloc(900, 3))],
+    ['a sidecar', (env) => env.files.write(`${DIR}/segment-0000000001.idx`, Buffer.alloc(0))],
+    ['a trail', (env) => env.files.write(`${DIR}/segment-0000000001.trail`, Buffer.alloc(0))],
   ])('but with %s was one: CORRUPT, never a new log', (_, place) => {
     const env = machine()
     place(env)

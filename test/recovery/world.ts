@@ -28,8 +28,11 @@ export interface Item {
 export const item = (n: number, length = 20): Item => ({ n, text: 'abcdefghij'.repeat(10).slice(0, length) })
 
 const codec = cbor<Item>()
-const resolved = (segmentBytes: number): ReturnType<typeof resolveOptions<Item>> =>
-  resolveOptions<Item>({ codec, segmentBytes }, SEGMENT_BYTES_MIN)
+const resolved = (segmentBytes: number, trailBytes?: number): ReturnType<typeof resolveOptions<Item>> =>
+  resolveOptions<Item>(
+    { codec, segmentBytes, checkpointRecords: 5, ...(trailBytes && { trailBytes }) },
+    SEGMENT_BYTES_MIN,
+  )
 
 /** Opens as a user does, lock and all. */
 export function open(
@@ -43,14 +46,15 @@ export function open(
 /** Opens without a lock, on this thread: what `openLog` does behind the lock, for tests that open very often. */
 export function openNow(
   env: SimulatedEnvironment,
-  options: Partial<RecoverOptions> & { readonly segmentBytes?: number } = {},
+  options: Partial<RecoverOptions> & { readonly segmentBytes?: number; readonly trailBytes?: number } = {},
 ): Log<Item> {
-  const settings = resolved(options.segmentBytes ?? SEGMENT_BYTES)
+  const settings = resolved(options.segmentBytes ?? SEGMENT_BYTES, options.trailBytes)
   const recovered = recover(env, DIR, {
     codec: codec.name,
     segmentBytes: settings.segmentBytes,
     onDamage: options.onDamage ?? 'refuse',
     sameBoot: options.sameBoot ?? false,
+    chain: options.chain,
   })
   const { start, report } = recovered
   const slots = new SlotsFile(env, recovered.slots, { ...start.identity, ...start.position }, recovered.slotTurn)

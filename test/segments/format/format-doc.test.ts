@@ -3,7 +3,7 @@ import type { Environment } from '../../../segments/env/environment.ts'
 import { memoryEnvironment } from '../../../segments/env/memory.ts'
 import { runNow } from '../../../segments/env/steps.ts'
 import { readAll, withFile } from '../../../segments/files.ts'
-import { addToDigest, DIGEST_START, frameSeed } from '../../../segments/format/checksum.ts'
+import { addToDigest, crc32, DIGEST_START, frameSeed } from '../../../segments/format/checksum.ts'
 import { canCompress, decompress, methodOf } from '../../../segments/format/compression.ts'
 import { FrameDecoder, FrameEncoder, wholeSequence } from '../../../segments/format/frame.ts'
 import { decodeHeader, encodeHeader, type SegmentHeader } from '../../../segments/format/header.ts'
@@ -14,6 +14,8 @@ import { CUT_DIRECTORY, cutName, parseName } from '../../../segments/format/name
 import { encodePrefix, inspectPrefix } from '../../../segments/format/prefix.ts'
 import { decodeFooter, isSoundPage, itemsPerPage, type SidecarFooter } from '../../../segments/format/sidecar.ts'
 import { decodeSlot, encodeSlot, SLOT_OFFSETS, type Slot } from '../../../segments/format/slots.ts'
+import { joinDefinitions } from '../../../segments/definition-stream.ts'
+import { decodeLeg, isSoundLeg, type Leg, legBytes, sealLeg } from '../../../segments/format/trail.ts'
 import { writeSidecar } from '../../../segments/sidecar-writing.ts'
 import { blockWith, offsetsOf } from './bytes.ts'
 import { meaning, plainCbor, SPEC, table, text, vector, vectorNames } from './spec.ts'
@@ -32,6 +34,7 @@ describe('the tables of docs/format.md are those of the code', () => {
     ['Sidecar', layout.SIDECAR_PAGE],
     ['Sidecar section', layout.SIDECAR_SECTION],
     ['Sidecar footer', layout.SIDECAR_FOOTER],
+    ['Trail', layout.TRAIL_LEG],
   ] as const
 
   test.each(structures)('fields: %s', (heading, structure) => {
@@ -62,7 +65,7 @@ describe('the tables of docs/format.md are those of the code', () => {
 
   test('magics', () => {
     const rows = table('Limits', ['magic', 'bytes', 'starts'])
-    const magics = ['SEGMENT_MAGIC', 'SLOT_MAGIC', 'SIDECAR_MAGIC', 'MANIFEST_MAGIC'] as const
+    const magics = ['SEGMENT_MAGIC', 'SLOT_MAGIC', 'SIDECAR_MAGIC', 'TRAIL_MAGIC', 'MANIFEST_MAGIC'] as const
     expect(rows.map((row) => [row.magic, Buffer.from(row.bytes!.replace(/ /g, ''), 'hex').toString('latin1')])).toEqual(
       magics.map((name) => [name, layout[name]]),
     )
@@ -103,7 +106,18 @@ describe('the tables of docs/format.md are those of the code', () => {
       expect('number' in parsed).toBe(number !== '')
       return parsed.kind
     })
-    expect(kinds).toEqual(['manifest', 'slots', 'segment', 'sidecar', 'lock', 'socket', 'cut', 'archive', 'temporary'])
+    expect(kinds).toEqual([
+      'manifest',
+      'slots',
+      'segment',
+      'sidecar',
+      'trail',
+      'lock',
+      'socket',
+      'cut',
+      'archive',
+      'temporary',
+    ])
     const pattern = `segment-<ordinal>-at-<offset>-epoch-<epoch>.cut`
     expect(SPEC).toContain(`\`${CUT_DIRECTORY}\` | | directory: what recoveries cut, kept aside, as \`${pattern}\``)
     expect(cutName(3, 512, 4)).toBe(
@@ -240,6 +254,7 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
       'frame-compressed',
       'slot',
       ...sidecar,
+      'trail-leg',
     ]
     expect(vectorNames('hex').sort()).toEqual(tested.sort())
     expect(vectorNames('json').sort()).toEqual(
@@ -373,6 +388,24 @@ describe('the vectors of docs/format.md decode to what stands beside them, and b
     expect(decodeFooter(pages[last]!)).toEqual({ found: 'footer', footer: identity })
     expect(pages.map((bytes, page) => isSoundPage(bytes, page, footer.pageSalt))).toEqual([true, true, true, false])
     expect(isSoundPage(pages[0]!, 1, footer.pageSalt)).toBe(false)
+  })
+
+  test('trail', () => {
+    const { offsets, definitions, ...told } = meaning<Leg & { offsets: number[]; definitions: string[] }>('trail-leg')
+    const leg = { ...told, lastTimestamp: BigInt(told.lastTimestamp) }
+    const bytes = vector('trail-leg')
+    expect(decodeLeg(bytes)).toEqual(leg)
+    expect([legBytes(leg), isSoundLeg(bytes)]).toEqual([bytes.length, true])
+    const made = Buffer.alloc(bytes.length)
+    offsets.forEach((offset, index) => made.writeUInt32LE(offset / layout.UNIT, layout.TRAIL_LEG.size + index * 4))
+    const stream = joinDefinitions(definitions.map((payload) => Buffer.from(payload, 'hex')))
+    made.set(stream, layout.TRAIL_LEG.size + offsets.length * 4)
+    sealLeg(made, leg)
+    expect(made).toEqual(bytes)
+    const frames = ['frame-dictionary', 'frame-record', 'frame-batch-first', 'frame-batch-last'].map(vector)
+    expect(crc32(Buffer.concat(frames))).toBe(leg.bytesCrc)
+    const { steps } = meaning<{ steps: { digest: string }[] }>('digest')
+    expect(hex(leg.digest)).toBe(steps[frames.length - 1]!.digest)
   })
 
   test('manifest', () => {

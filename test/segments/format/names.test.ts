@@ -9,12 +9,14 @@ import {
   segmentName,
   sidecarName,
   socketName,
+  trailName,
   temporaryName,
 } from '../../../segments/format/names.ts'
 
 const NUMBERED = {
   segment: segmentName,
   sidecar: sidecarName,
+  trail: trailName,
   manifest: manifestName,
   lock: lockName,
   socket: socketName,
