@@ -2,7 +2,7 @@ import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { SeglogError, hasCode } from '../../segments/errors.ts'
 import type { Log } from '../log.ts'
 import type { Command } from './commands.ts'
-import { Ledger } from './ledger.ts'
+import { fail, Ledger } from './ledger.ts'
 import { checkBackup } from './backups.ts'
 import { checkOpened, filesBefore } from './oracle.ts'
 import { perform } from './performers.ts'
@@ -45,6 +45,7 @@ export class LogSubject implements Subject<Command, Ledger> {
     if (life.after !== 'kill') notes.written = 0
     restIn(env, notes)
     const opened = await this.open(env, notes, { ...life, faulty })
+    if (opened !== undefined && !faulty && env.identity.pid % VERIFIED_OF === 0) await verified(opened.log)
     if (opened === undefined || !life.goesOn) return
     const session = new Session(env, notes, this.setup, opened, faulty)
     if (!faulty) await this.checkBackups(env, notes)
@@ -104,6 +105,16 @@ export class LogSubject implements Subject<Command, Ledger> {
 
 /** What a failing system may be called: never CORRUPT, for nothing is. */
 const REFUSALS: readonly string[] = ['IO', 'DISK_FULL', 'FAILED']
+
+/** One opening of so many is also verified as an operator would; the pid is drawn from the seed of a case. */
+const VERIFIED_OF = 8
+
+async function verified(log: Log<unknown>): Promise<void> {
+  const { isSound, findings, records } = await log.verify()
+  const live = log.highWatermark
+  if (!isSound) fail(`the log opened, and verify finds ${JSON.stringify(findings)}`)
+  if (records !== live) fail(`the log has ${live} records, and verify reads ${records}`)
+}
 
 /** What a crash interrupted: the damaged byte is sound again, and a copy holds what was appended by then. */
 function restIn(env: SimulatedEnvironment, notes: Ledger): void {

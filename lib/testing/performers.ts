@@ -1,8 +1,7 @@
 import type { Call } from '../../segments/env/environment.ts'
 import { hasCode } from '../../segments/errors.ts'
 import { FIRST_FRAME_EXTRA } from '../../segments/space.ts'
-import { FRAMES_START } from '../../segments/format/layout.ts'
-import { FRAME, WIDE_BYTES } from '../../segments/format/layout.ts'
+import { CHAIN_HEAD_BYTES, FRAME, FRAMES_START, WIDE_BYTES } from '../../segments/format/layout.ts'
 import type { CallFilter, Command } from './commands.ts'
 import { follow } from './follower.ts'
 import { fail } from './ledger.ts'
@@ -169,12 +168,13 @@ function largest({ setup }: Session): number {
 }
 
 /** Longest payload that still fits into the active segment. */
-function roomLeft({ log }: Session): number {
+function roomLeft({ log, setup }: Session): number {
   const active = log['writer'].openSegments.at(-1)!
   const { end, plan } = active
-  if (end < FRAMES_START) return plan.segmentBytes - FIRST_FRAME_EXTRA - FRAME.size
+  const hash = setup.chain === undefined ? 0 : CHAIN_HEAD_BYTES
+  if (end < FRAMES_START) return plan.segmentBytes - FIRST_FRAME_EXTRA - FRAME.size - hash
   const wide = end === FRAMES_START ? WIDE_BYTES : 0
-  return plan.segmentBytes - end - FRAME.size - wide
+  return plan.segmentBytes - end - FRAME.size - wide - hash
 }
 
 function isMeant({ of, file }: CallFilter, call: { readonly do: Call['do']; readonly path: string }): boolean {

@@ -1,6 +1,7 @@
 import type { Environment } from '../../segments/env/environment.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { SeglogError } from '../../segments/errors.ts'
+import { CHAIN_HEAD_BYTES } from '../../segments/format/layout.ts'
 import type { Durability } from '../../segments/placer.ts'
 import type { LockCalls } from '../../segments/lock-survey.ts'
 import type { Log } from '../log.ts'
@@ -23,6 +24,8 @@ export interface LogSetup {
   readonly queueHardBytes?: number
   /** Each so many bytes the segment that is written gets a leg of its trail; so few records never reach the default. */
   readonly trailBytes?: number
+  /** With a hash chain, and a checkpoint behind every third record. */
+  readonly chain?: 'sha256'
   /** `later`: other processes may act between any two calls with which the lock is acquired. Default `now`. */
   readonly lockCalls?: LockCalls
   /** What a process does after reopening, for a little; the default writes over what stood behind the end. */
@@ -40,6 +43,9 @@ export interface Opened {
 /** Does what a command says. */
 export type Performer<C> = (session: Session, command: C) => void | Promise<void>
 
+/** About what the names of members take in an object. */
+const NAMES_BYTES = 32
+
 const CACHE_BYTES = 64 * 1024
 
 export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup): Promise<Opened> {
@@ -54,6 +60,7 @@ export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup):
     ...(queueSoftBytes && { queueSoftBytes }),
     ...(queueHardBytes && { queueHardBytes }),
     ...(trailBytes && { trailBytes }),
+    ...(setup.chain && { chain: setup.chain, checkpointRecords: 3 }),
   }
   const options = {
     environment: guard,
@@ -186,7 +193,8 @@ export class Session {
   /** Errors are of our class, and come only where calls fail or a record is too large. */
   expect(error: unknown, notes: readonly RecordNote[] = []): void {
     if (this.env.dead || !(error instanceof SeglogError)) throw error
-    if (error.code === 'TOO_LARGE' && notes.reduce((sum, note) => sum + note.size + 32, 0) > this.largest) return
+    const overhead = this.setup.chain === undefined ? 32 : 32 + CHAIN_HEAD_BYTES + NAMES_BYTES
+    if (error.code === 'TOO_LARGE' && notes.reduce((sum, note) => sum + note.size + overhead, 0) > this.largest) return
     // What fails is the system: it never makes records damaged or missing.
     if (!this.faulty || DAMAGE.includes(error.code)) throw error
   }

@@ -58,6 +58,14 @@ describe('whenever a process dies or the power goes, the promises hold', () => {
   })
 })
 
+describe('and so they do with a hash chain, of which each opening may be verified', () => {
+  const names = ['batches across rolls', 'closed and opened', 'copied and salvaged while it is written']
+  test.each(names)('%s', async (name) => {
+    const commands = WORKLOADS[name]!
+    await explore(new LogSubject({ chain: 'sha256' }), { seed: SEED, commands, every: 7, withinMs: WITHIN_MS })
+  })
+})
+
 describe('and so they do with limits that small logs reach', () => {
   test.each([
     ['a queue of a few records', { queueSoftBytes: 64, queueHardBytes: 256 }],

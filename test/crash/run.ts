@@ -44,7 +44,9 @@ const LIMITS: readonly Partial<LogSetup>[] = [
   { queueSoftBytes: 64, queueHardBytes: 512 },
   { trailBytes: 128 },
   { syncIntervalMs: 100, queueSoftBytes: 512, queueHardBytes: 512 },
+  { chain: 'sha256' },
   {},
+  { chain: 'sha256', trailBytes: 128 },
   {},
   {},
 ]
