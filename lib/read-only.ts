@@ -1,4 +1,5 @@
 import type { VerifyReport } from '../recovery/verify.ts'
+import type { ChainHead } from '../segments/chain.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { runNow } from '../segments/env/steps.ts'
 import { SeglogError, wrapSystemError } from '../segments/errors.ts'
@@ -16,6 +17,7 @@ import { KeyLookup, type LookupOptions, type LookupSource } from './keys/lookup.
 import type { ReadOnlyReport } from './look.ts'
 import { type VerifyOptions, verifyLog } from './operations.ts'
 import type { ResolvedReadOnlyOptions } from './options.ts'
+import { chainHead } from './read/chain-head.ts'
 import { DiskWatch } from './read/disk-watch.ts'
 import type { Entry } from './read/entry.ts'
 import type { FollowOptions } from './read/follow.ts'
@@ -149,6 +151,27 @@ export class ReadOnlyLog<T> {
     this.mustBeOpen()
     this.refresh('lines')
     return planArchive(this.env, this.directory, this.view.manifest, sequence, options).report
+  }
+
+  /**
+   * The hash of all that is on disk now, in a log with `chain`; undefined in others. Each call looks, and reads what is
+   * behind the last record. Throws CORRUPT, GAP or IO where it cannot be read.
+   */
+  head(): ChainHead | undefined {
+    this.mustBeOpen()
+    this.refresh('lines')
+    const doubt = new Doubt(this.view)
+    for (;;) {
+      const { manifest, position } = this.view
+      try {
+        return runNow(
+          this.env,
+          chainHead(this.directory, manifest, position, (sequence) => this.reading.placeOf(sequence)),
+        )
+      } catch (error) {
+        this.now(() => runNow(this.env, doubt.about(error, position.sequence)))
+      }
+    }
   }
 
   /** Reads all of the log and tells everything that is not as it should be; see `verifyLog`. */

@@ -1,12 +1,15 @@
 import { type Survey, survey } from '../../recovery/verify-survey.ts'
 import type { SealedLine } from '../../segments/format/manifest.ts'
+import type { ChainHead } from '../../segments/chain.ts'
+import { SeglogError } from '../../segments/errors.ts'
 import type { ReadOnlyReport } from '../look.ts'
+import type { ReadOnlyLog } from '../read-only.ts'
 import { later } from '../read/later.ts'
 import { type Command, EXIT, type ExitCode, type Request } from './command.ts'
 import { openForReading } from './entries.ts'
 import { printFindings, rangesText } from './findings.ts'
 import type { Cell } from './printer.ts'
-import { countText, quoted, sizeText, timeText } from './text.ts'
+import { countText, headText, quoted, sizeText, timeText } from './text.ts'
 
 /** Segments that people are shown; programs get all. */
 const SEGMENTS_SHOWN = 12
@@ -15,10 +18,11 @@ export const info: Command = {
   name: 'info',
   summary: 'tell what a log holds and how it stands, without reading all of it',
   operands: ['directory'],
-  options: {},
+  options: { head: { help: 'print the head of the hash chain and nothing else, for seglog verify --expect' } },
   notes: ['Changes nothing, and runs beside the process that writes. Records are not checked: see seglog verify.'],
   examples: [
     ['seglog info ./orders', 'its records, segments, anchors, cursors, and who writes'],
+    ['seglog info ./orders --head > orders.head', 'the head of its hash chain, to be kept elsewhere'],
     ['seglog info ./orders --json | jq .highWatermark', 'one figure for a script'],
   ],
   async run(request) {
@@ -26,13 +30,25 @@ export const info: Command = {
     const directory = env.absolute(request.operands[0]!)
     const { log } = await openForReading(request)
     try {
+      if (request.options.has('head')) return printHead(request, log)
       const seen = await later(env, survey(directory))
-      const facts = factsOf(directory, log.report, seen, log.firstSequence, log.highWatermark)
+      const facts = factsOf(directory, log, seen)
       return print(request, facts, segmentsOf(seen), log.report)
     } finally {
       await log.close()
     }
   },
+}
+
+function printHead({ out, operands }: Request, log: ReadOnlyLog<unknown>): ExitCode {
+  const head = log.head()
+  if (head === undefined) {
+    const message = 'the log has no hash chain, so it has no head. Whether it has one is settled when it is made.'
+    throw new SeglogError('INVALID_ARGUMENT', message, { file: operands[0]! })
+  }
+  out.object({ type: 'head', ...head })
+  out.line(headText(head))
+  return EXIT.sound
 }
 
 interface SegmentFacts {
@@ -48,19 +64,34 @@ interface SegmentFacts {
 
 type Facts = ReturnType<typeof factsOf>
 
-function factsOf(directory: string, report: ReadOnlyReport, seen: Survey, first: number, last: number) {
+function factsOf(directory: string, log: ReadOnlyLog<unknown>, seen: Survey) {
   const { logId, createdAt, options, keys, anchors, cursors, run } = seen.manifest
-  const { status, writer, end, unproven, lost } = report
+  const { status, writer, end, unproven, lost } = log.report
+  const { firstSequence, highWatermark } = log
   return {
     directory,
     logId,
     createdAt,
     ...{ status, writer, end, run },
-    ...{ firstSequence: first, highWatermark: last, unproven, lost },
+    ...{ firstSequence, highWatermark, unproven, lost, head: headOf(log) },
     options,
     ...{ keys, anchors, cursors },
     manifest: seen.manifestFrom,
   }
+}
+
+/** Undefined where the log has no chain, or damage stands at its end: then the rest is told all the same. */
+function headOf(log: ReadOnlyLog<unknown>): ChainHead | undefined {
+  try {
+    return log.head()
+  } catch (error) {
+    if (error instanceof SeglogError && error.code !== 'IO') return undefined
+    throw error
+  }
+}
+
+function chainText(chain: string, head: ChainHead | undefined): string {
+  return head === undefined ? `${chain}; its end cannot be read` : `${chain}, head ${headText(head)}`
 }
 
 function segmentsOf({ sealed, unsealed, proven }: Survey): SegmentFacts[] {
@@ -112,7 +143,7 @@ const WRITERS: Readonly<Record<Facts['writer'], string>> = {
 }
 
 function describe(facts: Facts, segments: readonly SegmentFacts[]): (readonly [string, Cell | undefined])[] {
-  const { firstSequence, highWatermark, lost, unproven, run, anchors, options } = facts
+  const { firstSequence, highWatermark, lost, unproven, run, anchors, options, head } = facts
   const count = highWatermark - firstSequence + 1
   const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
   const newest = anchors.at(-1)
@@ -131,6 +162,7 @@ function describe(facts: Facts, segments: readonly SegmentFacts[]): (readonly [s
     ['lost', lost.length > 0 ? rangesText(lost) : undefined],
     ['size', `${sizeText(bytes)} in ${countText(segments.length, 'segment')}`],
     ['codec', options.codec],
+    ['chain', options.chain === 'none' ? undefined : chainText(options.chain, head)],
     ['compression', options.compression === 'none' ? undefined : options.compression],
     ['keys', kinds.length > 0 ? kinds.join(', ') : undefined],
     ['anchors', newest && `${anchors.length}; the newest as of ${newest.sequence}: ${newest.ref}`],

@@ -1,3 +1,16 @@
+import type { ChainHead } from '../../segments/chain.ts'
+
+/** The head of a chain as one word, which `verify --expect` takes. */
+export function headText({ sequence, hash }: ChainHead): string {
+  return `${sequence}:${hash}`
+}
+
+/** What `headText` gave; undefined for any other word. */
+export function parseHead(word: string): ChainHead | undefined {
+  const found = /^(\d+):([0-9a-f]{64})$/.exec(word)
+  return found === null ? undefined : { sequence: Number(found[1]), hash: found[2]! }
+}
+
 /** Text without what could steer a terminal: control characters, and those that turn the direction of writing. */
 export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => {

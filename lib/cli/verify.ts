@@ -1,7 +1,8 @@
-import { verifyLog } from '../operations.ts'
-import { type Command, EXIT } from './command.ts'
+import type { ChainReport } from '../../recovery/verify-chain.ts'
+import { type VerifyOptions, verifyLog } from '../operations.ts'
+import { type Command, EXIT, type Options, UsageError } from './command.ts'
 import { printFindings, rangesText } from './findings.ts'
-import { countText, quoted, sizeText } from './text.ts'
+import { countText, headText, parseHead, quoted, sizeText } from './text.ts'
 
 const FINDINGS_MAX = 1000
 
@@ -9,7 +10,14 @@ export const verify: Command = {
   name: 'verify',
   summary: 'read all of a log and tell everything that is not as it should be',
   operands: ['directory'],
-  options: { findings: { value: 'count', help: `most findings to list; ${FINDINGS_MAX} unless told` } },
+  options: {
+    findings: { value: 'count', help: `most findings to list; ${FINDINGS_MAX} unless told` },
+    from: {
+      value: 'place',
+      help: 'first (unless told), or checkpoint: only what follows the newest one of the hash chain',
+    },
+    expect: { value: 'head', help: 'what seglog info showed as head once: shows a log that was cut or written anew' },
+  },
   notes: [
     'Changes nothing, and runs beside the process that writes.',
     'Ends with 1 where anything is damaged. Files that are none of seglog are told and do no harm.',
@@ -17,19 +25,32 @@ export const verify: Command = {
   examples: [
     ['seglog verify ./orders', 'each damaged record with its place'],
     ['seglog verify ./orders --json > findings.ndjson', 'the same for a program'],
+    ['seglog verify ./orders --expect "$(cat orders.head)"', 'that it goes on from a head that was kept elsewhere'],
   ],
   async run({ operands, options, world, out, watch }) {
     const { env } = world
     const directory = env.absolute(operands[0]!)
     const findingsMax = options.whole('findings', 1) ?? FINDINGS_MAX
-    const report = await verifyLog(directory, { ...watch, findingsMax, environment: env })
-    const { findings, findingsCount, isSound, lost, records, lastSequence, unproven, segments, bytes, durationMs } =
-      report
+    const report = await verifyLog(directory, { ...watch, ...chainOf(options), findingsMax, environment: env })
+    const {
+      findings,
+      findingsCount,
+      isSound,
+      lost,
+      records,
+      lastSequence,
+      unproven,
+      segments,
+      bytes,
+      durationMs,
+      chain,
+    } = report
     printFindings(out, directory, findings, findingsCount)
     const { findings: _, ...figures } = report
     out.object({ type: 'report', ...figures })
     const checked = `${countText(records, 'record')}, ${countText(segments, 'segment')}, ${sizeText(bytes)} in ${(durationMs / 1000).toFixed(1)} s`
     out.line(`${isSound ? out.styled('sound', 'green') : out.styled('damaged', 'red')}: ${checked}`)
+    if (chain !== undefined) out.line(chainText(chain))
     if (lost.length > 0) out.line(`given up by name before: ${rangesText(lost)}`)
     if (unproven > 0) {
       const since = lastSequence - unproven + 1
@@ -40,4 +61,21 @@ export const verify: Command = {
     if (!isSound) out.line(`next: seglog salvage ${quoted(operands[0]!)} <new directory>`)
     return isSound ? EXIT.sound : EXIT.damaged
   },
+}
+
+function chainOf(options: Options): Pick<VerifyOptions, 'from' | 'expect'> {
+  const from = options.text('from') ?? 'first'
+  if (from !== 'first' && from !== 'checkpoint') {
+    throw new UsageError(`--from takes first or checkpoint, not ${JSON.stringify(from)}`)
+  }
+  const word = options.text('expect')
+  if (word === undefined) return { from }
+  const expect = parseHead(word.trim())
+  if (expect !== undefined) return { from, expect }
+  throw new UsageError(`--expect takes a head as seglog info shows it, like 17:9f86…, not ${JSON.stringify(word)}`)
+}
+
+function chainText({ attested, head }: ChainReport): string {
+  const records = attested.length === 0 ? 'nothing' : `records ${rangesText(attested)}`
+  return `chain: attests ${records}${head === undefined ? '' : `; head ${headText(head)}`}`
 }

@@ -1,10 +1,12 @@
 import type { Environment } from '../../segments/env/environment.ts'
 import { type Steps, runLater, runNow } from '../../segments/env/steps.ts'
 import { invalid, wrapSystemError } from '../../segments/errors.ts'
+import { UNIT } from '../../segments/format/layout.ts'
 import type { Sidecar } from '../../segments/sidecar.ts'
 import { windowBytes } from '../../segments/window.ts'
 import type { Codec } from '../codecs/codec.ts'
 import { BlockCache } from './block-cache.ts'
+import type { RecordPlace } from './chain-head.ts'
 import { Cursor } from './cursor.ts'
 import type { Entry } from './entry.ts'
 import { FilePool } from './file-pool.ts'
@@ -104,6 +106,12 @@ export class Reading<T> {
   /** The sidecar of this segment was made anew. */
   forgetSidecar(ordinal: number): void {
     this.sidecars.forget(ordinal)
+  }
+
+  /** Where a record stands that is in the log; the offset is 0 where it cannot be found. */
+  *placeOf(sequence: number): Steps<RecordPlace> {
+    const segment = yield* this.segments.of(sequence)
+    return { ordinal: segment.ref.ordinal, offset: (yield* segment.unitsOf(sequence)) * UNIT }
   }
 
   /** Closes the files of random reads: those in use when their calls are back, and then it resolves. Walks go on. */

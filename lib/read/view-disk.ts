@@ -33,7 +33,7 @@ export class DiskView implements LogView {
   private readonly starts: SegmentStarts
   manifest: Manifest
   /** How far the log is durable, and the opening for writing that says so. */
-  private position: Position
+  position: Position
   private epoch: number
   private found: readonly SegmentRef[]
   /** Another object whenever a segment may be another, or somewhere else. */

@@ -9,8 +9,7 @@ export const FEATURES = [
   ...numbered('A', 1, 18),
   ...numbered('B', 1, 16),
   ...numbered('C', 1, 22),
-  ...numbered('D', 1, 12),
-  ...numbered('D', 17, 23),
+  ...numbered('D', 1, 23),
   ...numbered('E', 1, 7),
 ]
 

@@ -30,6 +30,12 @@ const SITUATIONS: Readonly<Record<string, (directory: string) => unknown>> = {
     expect(log.recovery.end).toBe('torn')
     await log.close()
   },
+  'Somebody may have changed the log': async (directory) => {
+    rmSync(join(directory, 'orders'), { recursive: true })
+    const log = await openLog(join(directory, 'orders'), { chain: 'sha256' })
+    await log.commitBatch([1, 2, 3])
+    await log.close()
+  },
   'A sidecar is lost': (directory) => {
     for (const name of readdirSync(join(directory, 'orders'))) {
       if (name.endsWith('.idx')) rmSync(join(directory, 'orders', name))
