@@ -19,6 +19,7 @@ export const TARGETS: ReadonlyMap<string, () => Promise<Target>> = new Map<strin
   ['P11', () => import('./latency.ts')],
   ['P12', () => import('./memory.ts')],
   ['P13', () => import('./verify.ts')],
+  ['compression', () => import('./compression.ts')],
   ['rolls', () => import('./rolls.ts')],
   ['follow', () => import('./follow.ts')],
   ['growth', () => import('./growth.ts')],

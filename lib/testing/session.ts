@@ -2,10 +2,12 @@ import type { Environment } from '../../segments/env/environment.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { SeglogError } from '../../segments/errors.ts'
 import { CHAIN_HEAD_BYTES } from '../../segments/format/layout.ts'
+import type { CompressionName } from '../../segments/format/compression.ts'
 import type { Durability } from '../../segments/placer.ts'
 import type { LockCalls } from '../../segments/lock-survey.ts'
 import type { Log } from '../log.ts'
 import { openLogWith } from '../open.ts'
+import type { OpenOptions } from '../options.ts'
 import type { Command } from './commands.ts'
 import { GuardedEnvironment } from './guarded.ts'
 import { fail, type Ledger } from './ledger.ts'
@@ -26,6 +28,8 @@ export interface LogSetup {
   readonly trailBytes?: number
   /** With a hash chain, and a checkpoint behind every third record. */
   readonly chain?: 'sha256'
+  /** One of these, by chance, at each opening; of all payloads but the shortest. Default: none ever. */
+  readonly compressions?: readonly CompressionName[]
   /** `later`: other processes may act between any two calls with which the lock is acquired. Default `now`. */
   readonly lockCalls?: LockCalls
   /** What a process does after reopening, for a little; the default writes over what stood behind the end. */
@@ -61,6 +65,7 @@ export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup):
     ...(queueHardBytes && { queueHardBytes }),
     ...(trailBytes && { trailBytes }),
     ...(setup.chain && { chain: setup.chain, checkpointRecords: 3 }),
+    ...compressionOf(env, setup),
   }
   const options = {
     environment: guard,
@@ -77,6 +82,15 @@ export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup):
   } finally {
     checkEscaped(env, guard)
   }
+}
+
+function compressionOf(
+  env: Environment,
+  { compressions }: LogSetup,
+): Pick<OpenOptions<unknown>, 'compression' | 'compressionBytesMin'> {
+  if (compressions === undefined) return {}
+  const compression = compressions[env.randomBytes(1)[0]! % compressions.length]!
+  return { compression, compressionBytesMin: 1 }
 }
 
 function checkEscaped(env: SimulatedEnvironment, { escaped }: GuardedEnvironment): void {

@@ -9,6 +9,7 @@ import { copyLog, salvageLog, verifyLog } from '../../lib/operations.ts'
 import type { OpenOptions } from '../../lib/options.ts'
 import type { ReadOnlyLog } from '../../lib/read-only.ts'
 import { type CompressionName, canCompress, methodOf } from '../../segments/format/compression.ts'
+import { memoryEnvironment } from '../../segments/env/memory.ts'
 import { encodeHeader } from '../../segments/format/header.ts'
 import { COMPRESSION, ORIGINAL_BYTES_MAX, SEGMENT_HEADER } from '../../segments/format/layout.ts'
 import { FIRST, framesOf, putRecord } from './frames.ts'
@@ -17,9 +18,11 @@ import {
   codeLater,
   codeOf,
   everywhere,
+  expected,
   fill,
   numbers,
   open,
+  openToRead,
   overwrite,
   readFile,
   record,
@@ -202,12 +205,21 @@ everywhere((world) => {
       expect(framesOf(world()).salt).toBe(salt)
       expect(log.get(5)!.sequence).toBe(5)
       expect(codeOf(() => log.get(5)!.value)).toBe('CORRUPT')
+      // Refused by its number, before memory is taken for it.
+      const isTooLong = lie(100) > ORIGINAL_BYTES_MAX
+      if (isTooLong) expect(() => log.get(5)!.value).toThrow('more than any record')
       expect(codeOf(() => numbers(log.read()))).toBe('CORRUPT')
       expect(numbers(log.read({ to: 4 })).split(' ').length).toBe(4)
       expect(numbers(log.read({ from: 6 })).split(' ').length).toBe(7)
       const { env: environment, directory } = world()
-      for (const closed of [false, true]) {
-        if (closed) await world().wait(log.close())
+      for (const state of ['active', 'closed', 'sealed']) {
+        if (state === 'closed') await world().wait(log.close())
+        if (state === 'sealed') {
+          const again = await open(world())
+          again.roll()
+          await fill(again, 1)
+          await world().wait(again.close())
+        }
         const report = await world().wait(verifyLog(directory, { environment }))
         const { isSound, findings } = report
         expect({ isSound, findings }).toMatchObject({
@@ -222,14 +234,35 @@ everywhere((world) => {
       const log = await orders(world(), { codec: json(), compression, compressionBytesMin: 40 })
       await world().wait(log.close())
       const names = segmentsOf(world())
+      const { env: environment, directory } = world()
       for (const name of names) {
-        overwrite(world().env, `${world().directory}/${name}`, 0, Buffer.alloc(SEGMENT_HEADER.size, 0xee))
+        overwrite(environment, `${directory}/${name}`, 0, Buffer.alloc(SEGMENT_HEADER.size, 0xee))
       }
+      const reader = await world().wait(openReadOnly<Order>(directory, { codec: json(), environment }))
+      await readAll(world(), reader)
+      await reader.close()
       for (const next of ['none', compression] as const) {
         const again = await open<Order>(world(), { codec: json(), compression: next })
         await readAll(world(), again)
         await world().wait(again.close())
       }
+    })
+
+    test('D17 so it does where the setting is another by now', async () => {
+      const log = await open(world(), { compression, compressionBytesMin: 1 })
+      await fill(log, 5)
+      await world().wait(log.close())
+      const again = await open(world(), { compression: 'none' })
+      await fill(again, 5)
+      await world().wait(again.close())
+      expect(framesOf(world()).compressed).toBe(5)
+      overwrite(world().env, `${world().directory}/${FIRST}`, 0, Buffer.alloc(SEGMENT_HEADER.size, 0xee))
+      const reader = await openToRead(world())
+      expect(numbers(reader.read())).toBe(expected(1, 10))
+      await reader.close()
+      const last = await open(world())
+      expect(numbers(last.read())).toBe(expected(1, 10))
+      await world().wait(last.close())
     })
 
     test('D17 limits count what a record is before it is compressed', async () => {
@@ -294,6 +327,10 @@ everywhere((world) => {
       const log = await orders(world(), { codec: json(), compression, compressionBytesMin: 40 })
       expect(log.highWatermark).toBe(COUNT)
       const next: World = { ...world(), env: killed() }
+      const { env: environment, directory } = next
+      const reader = await next.wait(openReadOnly<Order>(directory, { codec: json(), environment }))
+      expect([reader.report.end, values(reader.read())]).toEqual(['unrecovered', ORDERS])
+      await reader.close()
       const again = await open<Order>(next, { codec: json() })
       await readAll(next, again)
       expect(again.commitSync(order(1))).toBe(COUNT + 1)
@@ -320,6 +357,48 @@ everywhere((world) => {
     }
     await world().wait(big.close())
     await world().wait(log.close())
+  })
+
+  test('D17 the chain is that of what was appended, compressed or not, also in a log that was salvaged', async () => {
+    const heads: unknown[] = []
+    for (const compression of ['none', 'deflate', 'brotli'] as const) {
+      const environment = memoryEnvironment({ seed: 5 })
+      const place: World = { ...world(), env: environment, directory: '/chained', wait: (work) => work }
+      const options = { compression, compressionBytesMin: 1, chain: 'sha256', segmentBytes: 65_536 } as const
+      const log = await open(place, options)
+      for (let n = 1; n <= 9; n++) log.append(record(n, 200), { timestampNs: BigInt(n) })
+      log.syncNow()
+      heads.push(log.head())
+      await log.close()
+      expect(framesOf(place).compressed).toBe(compression === 'none' ? 0 : 9)
+      await salvageLog('/chained', '/salvaged', { environment })
+      const salvaged = await open({ ...place, directory: '/salvaged' }, options)
+      heads.push(salvaged.head())
+      await salvaged.close()
+    }
+    const [head, ofSalvage, ...others] = heads
+    expect(head).toMatchObject({ sequence: 9 })
+    expect(ofSalvage).not.toEqual(head)
+    // Each machine draws the same ids, so that only payloads could differ.
+    expect(others).toEqual([head, ofSalvage, head, ofSalvage])
+  })
+
+  test('D17 a record that does not decompress has no keys, and keeps no others from having theirs', async () => {
+    const options = { codec: json<Order>(), compression: 'deflate', compressionBytesMin: 40 } as const
+    const log = await orders(world(), options)
+    await world().wait(log.close())
+    const { length } = framesOf(world()).places[1]!
+    putRecord(world(), 2, new Uint8Array(length - 24 - 4).fill(0xff), { originalBytes: 300 })
+    for (const name of segmentsOf(world())) {
+      const sidecar = `${world().directory}/${name.replace('.log', '.idx')}`
+      if (world().env.call({ do: 'stat', path: sidecar }) !== undefined)
+        world().env.call({ do: 'unlink', path: sidecar })
+    }
+    const again = await open<Order>(world(), { codec: json(), keys: { id: 'id' } })
+    await world().wait(again.keysReady())
+    expect(values(again.lookupAll('id', 'O-3'))).toEqual([order(3)])
+    expect(again.lookup('id', 'O-2')).toBe(undefined)
+    await world().wait(again.close())
   })
 
   test('D17 a compression of a later version is UNSUPPORTED_FORMAT, for the records that have it', async () => {

@@ -66,6 +66,38 @@ describe('and so they do with a hash chain, of which each opening may be verifie
   })
 })
 
+describe('and so they do with compressed payloads, whose setting changes with the openings', () => {
+  const compressions = ['none', 'deflate', 'brotli'] as const
+
+  test('shapes that appear late', async () => {
+    const subject = new LogSubject({ values: CBOR_VALUES, compressions })
+    await explore(subject, { seed: SEED, commands: SHAPE_WORKLOAD, every: 5, nested: 1, withinMs: WITHIN_MS })
+  })
+
+  test('rolls, reopenings, copies', async () => {
+    const commands: Command[] = [
+      { do: 'commit', size: 300, wait: true },
+      { do: 'close-and-open' },
+      { do: 'commitSync', size: 300 },
+      { do: 'roll' },
+      { do: 'batch', sizes: [200, 8, 200], how: 'wait' },
+      { do: 'close-and-open' },
+      { do: 'commitSync', size: 400 },
+      { do: 'copy', wait: true },
+      { do: 'salvage', rot: 33 },
+      { do: 'commit', size: 100, wait: true },
+    ]
+    const subject = new LogSubject({ compressions, chain: 'sha256', trailBytes: 128 })
+    await explore(subject, { seed: SEED, commands, every: 5, nested: 1, withinMs: 2 * WITHIN_MS })
+  })
+
+  test('random workloads', async () => {
+    for (const [seed, commands] of fc.sample(soundCommands(8), { seed: SEED + 1, numRuns: 4 }).entries()) {
+      await explore(new LogSubject({ compressions }), { seed, commands, every: 11, nested: 1, withinMs: 1_200 })
+    }
+  })
+})
+
 describe('and so they do with limits that small logs reach', () => {
   test.each([
     ['a queue of a few records', { queueSoftBytes: 64, queueHardBytes: 256 }],

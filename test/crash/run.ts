@@ -45,6 +45,7 @@ const LIMITS: readonly Partial<LogSetup>[] = [
   { trailBytes: 128 },
   { syncIntervalMs: 100, queueSoftBytes: 512, queueHardBytes: 512 },
   { chain: 'sha256' },
+  { compressions: ['none', 'deflate', 'brotli'] },
   {},
   { chain: 'sha256', trailBytes: 128 },
   {},
