@@ -16,14 +16,15 @@ export class ArgumentError extends Error {}
 
 export const usage = `npm start -- [options]
 
-Feeds a small exchange gateway, kills it again and again, and checks that its log lost nothing that it acknowledged.
+Feeds a small exchange gateway, kills it again and again, damages one of its snapshots, and checks that its log lost
+nothing that it acknowledged and that its books and events are those of a run without kills.
 
   --input FILE      messages of a recorded feed (Binance futures or Independent Reserve; plain or .gz);
                     without it, a generated flow of orders
   --messages N      at most so many messages (default: the whole file, or ${generatedDefault} generated ones)
   --kills N         how often the gateway is killed (default 5)
   --seed S          of the generated flow and of the moments of the kills (default 1)
-  --directory DIR   where the log goes: an empty or new directory, kept at the end
+  --directory DIR   where log and snapshots go: an empty or new directory, kept at the end
                     (default: a temporary one, removed when the verdict is yes)
   --help            this text`
 

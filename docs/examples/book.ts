@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto'
 
 import { LevelBook, OrderRegister } from './exchange-books.ts'
-import { MatchingBook } from './matching.ts'
+import { MatchingBook, type MatchEvent } from './matching.ts'
 import type { Message } from './messages.ts'
 
 /** Changes are hashed in pieces of about this size: one call per message would cost more than the hashing. */
 const hashPieceChars = 16 * 1024
 
 /**
- * The state of the gateway: the books, and a running SHA-256 over every change to them. Two states have one digest
- * only if they saw the same messages in the same order and now hold the same books.
+ * The state of the gateway: the books, and a SHA-256 over every change to them, piece by piece, each over the one before.
+ * Two states have one digest only if they saw the same messages in the same order and now hold the same books.
  */
 export class GatewayState {
-  readonly #matching = new MatchingBook()
-  readonly #levels = new LevelBook()
-  readonly #register = new OrderRegister()
-  readonly #changes = createHash('sha256')
+  #matching = new MatchingBook()
+  #levels = new LevelBook()
+  #register = new OrderRegister()
+  #hashed = ''
   #unhashed = ''
   #applied = 0
 
@@ -24,44 +24,68 @@ export class GatewayState {
     return this.#applied
   }
 
-  apply(message: Message): void {
+  /** Applies a message; gives what the world is to be told of it. */
+  apply(message: Message): readonly MatchEvent[] {
     this.#applied += 1
-    this.#unhashed += `${this.#applied} ${this.#change(message)}\n`
-    if (this.#unhashed.length >= hashPieceChars) this.#hashChanges()
+    const { change, events } = this.#change(message)
+    this.#unhashed += `${this.#applied} ${change}\n`
+    if (this.#unhashed.length < hashPieceChars) return events
+    this.#hashed = sha256(this.#hashed + this.#unhashed)
+    this.#unhashed = ''
+    return events
   }
 
   /** Walks over the whole state: for the ends of a run, not for every message. */
   digest(): string {
-    this.#hashChanges()
-    const digest = this.#changes.copy()
-    for (const book of [this.#matching, this.#levels, this.#register]) digest.update(book.contents())
-    return digest.digest('hex')
+    const books = [this.#matching, this.#levels, this.#register]
+    return sha256(this.#hashed + this.#unhashed + books.map((book) => book.contents()).join(''))
+  }
+
+  /** The whole state as text, for a snapshot. */
+  save(): string {
+    const books = [this.#matching.save(), this.#levels.save(), this.#register.save()]
+    return JSON.stringify([this.#applied, this.#hashed, this.#unhashed, ...books])
+  }
+
+  static load(text: string): GatewayState {
+    const state = new GatewayState()
+    const [applied, hashed, unhashed, ...books] = JSON.parse(text) as [number, string, string, ...unknown[]]
+    state.#applied = applied
+    state.#hashed = hashed
+    state.#unhashed = unhashed
+    state.#matching = MatchingBook.load(books[0])
+    state.#levels = LevelBook.load(books[1])
+    state.#register = OrderRegister.load(books[2])
+    return state
   }
 
   /** What the books hold, for a person; `kind` is of any message of the feed, and tells which book is in use. */
   summary(kind: Message['kind']): string {
-    if (kind === 'new' || kind === 'cancel') return this.#matching.summary()
+    if (kind === 'new' || kind === 'cancel' || kind === 'replace') return this.#matching.summary()
     return kind === 'order-event' || kind === 'notice' ? this.#register.summary() : this.#levels.summary()
   }
 
-  #change(message: Message): string {
+  #change(message: Message): { change: string; events: readonly MatchEvent[] } {
     switch (message.kind) {
       case 'new':
       case 'cancel':
-        return this.#matching.apply(message)
+      case 'replace': {
+        const events = this.#matching.apply(message)
+        const note = message.kind === 'new' ? `${message.account} ${message.note ?? ''}` : ''
+        return { change: `${JSON.stringify(events)} ${note}`, events }
+      }
       case 'order-event':
       case 'notice':
-        return this.#register.apply(message)
+        return { change: this.#register.apply(message), events: [] }
       case 'depth':
       case 'trade':
       case 'quote':
       case 'snapshot':
-        return this.#levels.apply(message)
+        return { change: this.#levels.apply(message), events: [] }
     }
   }
+}
 
-  #hashChanges(): void {
-    this.#changes.update(this.#unhashed)
-    this.#unhashed = ''
-  }
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }

@@ -30,6 +30,7 @@ export class FeedChecks {
       case 'order-event':
         return this.#contiguous('nonces', message.body.Nonce, message.body.Channel)
       case 'cancel':
+      case 'replace':
       case 'snapshot':
       case 'notice':
         return undefined

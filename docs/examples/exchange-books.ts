@@ -33,6 +33,19 @@ export class LevelBook {
     }
   }
 
+  save(): unknown {
+    return [[...this.#bids], [...this.#asks], this.#snapshotId, this.#quote, this.#trades]
+  }
+
+  static load(saved: unknown): LevelBook {
+    const book = new LevelBook()
+    const [bids, asks, ...others] = saved as [Level[], Level[], number, string, number]
+    for (const [price, quantity] of bids) book.#bids.set(price, quantity)
+    for (const [price, quantity] of asks) book.#asks.set(price, quantity)
+    ;[book.#snapshotId, book.#quote, book.#trades] = others
+    return book
+  }
+
   /** All that the book holds, in one canonical order. */
   contents(): string {
     const levels = `bids ${sorted(this.#bids)}\nasks ${sorted(this.#asks)}`
@@ -62,6 +75,18 @@ export class OrderRegister {
     // Orders placed before the recording began are cancelled in it too.
     if (!this.#open.delete(id)) this.#unknown += 1
     return change
+  }
+
+  save(): unknown {
+    return [[...this.#open], this.#unknown]
+  }
+
+  static load(saved: unknown): OrderRegister {
+    const register = new OrderRegister()
+    const [open, unknown] = saved as [[string, string][], number]
+    for (const [id, terms] of open) register.#open.set(id, terms)
+    register.#unknown = unknown
+    return register
   }
 
   contents(): string {

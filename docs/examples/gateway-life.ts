@@ -1,7 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-import type { GatewaySettings, Told } from './gateway-child.ts'
+import type { EventListener } from './events.ts'
+import type { Answer, GatewaySettings, Told } from './gateway-child.ts'
 
 /** When to kill: as soon as this sequence is acknowledged, and a moment later. */
 export interface Kill {
@@ -12,8 +13,11 @@ export interface Kill {
 /** What the parent saw of one life of the gateway. */
 export interface Life {
   end: 'killed' | 'finished'
-  /** Where it began: the last sequence in the log that it opened, and the state that it rebuilt. */
-  resumed: { sequence: number; digest: string }
+  /**
+   * Where it began: the last sequence in the log that it opened, the state that it rebuilt, the snapshot that this came
+   * from (0: none), and how many snapshots could not be used.
+   */
+  resumed: { sequence: number; digest: string; snapshot: number; refused: number }
   /** The last sequence that was acknowledged, and the last that was appended as far as the parent was told. */
   acknowledged: number
   appended: number
@@ -37,6 +41,7 @@ const childPath = fileURLToPath(new URL('gateway-child.ts', import.meta.url))
 export function liveOnce(
   settings: GatewaySettings,
   kill: Kill | undefined,
+  listener: EventListener,
   onProgress: (life: Life) => void,
 ): Promise<Life> {
   return new Promise((resolve, reject) => {
@@ -54,11 +59,12 @@ export function liveOnce(
     child.on('message', (told: Told) => {
       silence.refresh()
       if (told.kind === 'ready') startedMs = performance.now()
-      const wrong = note(life, told)
+      const wrong = told.kind === 'events' ? listener.receive(told.first, told.events) : note(life, told)
       if (wrong !== undefined) return fail(wrong)
       life.seconds = (performance.now() - startedMs) / 1000
       onProgress(life)
-      if (told.kind === 'finished') end(child, kill)
+      if (told.kind === 'events') answer(child, { kind: 'received', sequence: listener.sequence })
+      else if (told.kind === 'finished') end(child, kill)
       else if (kill !== undefined && life.acknowledged >= kill.sequence) {
         killing ??= setTimeout(() => child.kill('SIGKILL'), kill.delayMs)
       }
@@ -78,20 +84,25 @@ export function liveOnce(
 
 /** At the end of the feed a kill that is still due is made at once; else the gateway may close its log. */
 function end(child: ChildProcess, kill: Kill | undefined): void {
-  if (kill === undefined) child.send('close')
+  if (kill === undefined) answer(child, { kind: 'close' })
   else child.kill('SIGKILL')
 }
 
+/** A gateway that is dead by now hears nothing; how it ended shows as 'close'. */
+function answer(child: ChildProcess, given: Answer): void {
+  if (child.connected) child.send(given, () => undefined)
+}
+
 function newLife(): Life {
-  const resumed = { sequence: 0, digest: '' }
+  const resumed = { sequence: 0, digest: '', snapshot: 0, refused: 0 }
   return { end: 'killed', resumed, acknowledged: 0, appended: 0, groups: 0, syncs: 0, seconds: 0, digest: undefined }
 }
 
 /** Notes what the gateway told; gives what is wrong with it. */
-function note(life: Life, told: Told): string | undefined {
+function note(life: Life, told: Exclude<Told, { kind: 'events' }>): string | undefined {
   switch (told.kind) {
     case 'ready':
-      life.resumed = { sequence: told.sequence, digest: told.digest }
+      life.resumed = told
       life.acknowledged = life.appended = told.sequence
       return undefined
     case 'acknowledged':

@@ -1,4 +1,4 @@
-import type { FlowMessage, NewOrder, Side } from './messages.ts'
+import type { CancelOrder, FlowMessage, NewOrder, ReplaceOrder, Side } from './messages.ts'
 
 interface Resting {
   orderId: string
@@ -13,7 +13,18 @@ interface Level {
   queue: Resting[]
 }
 
-/** An order book with price-time priority. Prices and quantities are integers: every replay gives the same book. */
+/** What the world is told when a command was applied. */
+export type MatchEvent =
+  | { kind: 'accepted'; orderId: string; side: Side; price: number; quantity: number }
+  | { kind: 'traded'; maker: string; taker: string; price: number; quantity: number }
+  | { kind: 'cancelled'; orderId: string; quantity: number }
+  | { kind: 'replaced'; orderId: string; price: number; quantity: number }
+  | { kind: 'rejected'; orderId: string; why: 'known already' | 'too late' }
+
+/**
+ * An order book with price-time priority: commands in, events out. Prices and quantities are integers, and nothing else
+ * comes in, so every replay gives the same book and the same events.
+ */
 export class MatchingBook {
   /** The best price is the last: bids rise, asks fall. */
   readonly #levels: Record<Side, Level[]> = { buy: [], sell: [] }
@@ -21,11 +32,29 @@ export class MatchingBook {
   #trades = 0
   #volume = 0
 
-  /** Applies a message and says what changed, in one canonical line. */
-  apply(message: FlowMessage): string {
-    if (message.kind === 'cancel') return `cancel ${message.orderId} ${this.#cancel(message.orderId)}`
-    const change = `new ${message.orderId} ${message.account} ${message.side} ${message.price} ${message.quantity}`
-    return `${change}${this.#place(message)} ${message.note ?? ''}`
+  apply(command: FlowMessage): MatchEvent[] {
+    switch (command.kind) {
+      case 'new':
+        return this.#new(command)
+      case 'cancel':
+        return this.#cancel(command)
+      case 'replace':
+        return this.#replace(command)
+    }
+  }
+
+  /** Orders by price, at one price the oldest first: so they are put back. */
+  save(): unknown {
+    const orders = [...this.#levels.buy, ...this.#levels.sell].flatMap(({ queue }) => queue)
+    return [orders, this.#trades, this.#volume]
+  }
+
+  static load(saved: unknown): MatchingBook {
+    const book = new MatchingBook()
+    const [orders, ...totals] = saved as [Resting[], number, number]
+    for (const order of orders) book.#rest(order)
+    ;[book.#trades, book.#volume] = totals
+    return book
   }
 
   /** All that the book holds, in one canonical order. */
@@ -39,32 +68,49 @@ export class MatchingBook {
     return `${this.#orders.size} orders resting, ${this.#trades} trades`
   }
 
-  /** Trades with what it meets, then rests with what is left. Gives its trades as text. */
-  #place(order: NewOrder): string {
+  #new({ orderId, side, price, quantity }: NewOrder): MatchEvent[] {
+    if (this.#orders.has(orderId)) return [{ kind: 'rejected', orderId, why: 'known already' }]
+    const accepted: MatchEvent = { kind: 'accepted', orderId, side, price, quantity }
+    return [accepted, ...this.#place({ orderId, side, price, quantity })]
+  }
+
+  #cancel({ orderId }: CancelOrder): MatchEvent[] {
+    const order = this.#orders.get(orderId)
+    if (order === undefined) return [{ kind: 'rejected', orderId, why: 'too late' }]
+    this.#remove(order)
+    return [{ kind: 'cancelled', orderId, quantity: order.quantity }]
+  }
+
+  #replace({ orderId, price, quantity }: ReplaceOrder): MatchEvent[] {
+    const order = this.#orders.get(orderId)
+    if (order === undefined) return [{ kind: 'rejected', orderId, why: 'too late' }]
+    const replaced: MatchEvent = { kind: 'replaced', orderId, price, quantity }
+    if (price === order.price && quantity <= order.quantity) {
+      order.quantity = quantity
+      return [replaced]
+    }
+    this.#remove(order)
+    return [replaced, ...this.#place({ orderId, side: order.side, price, quantity })]
+  }
+
+  /** Trades with what the order meets, then rests with what is left. */
+  #place(order: Resting): MatchEvent[] {
     const against = this.#levels[opposite(order.side)]
-    let trades = ''
-    let left = order.quantity
-    while (left > 0) {
+    const trades: MatchEvent[] = []
+    while (order.quantity > 0) {
       const best = against.at(-1)
       const maker = best?.queue[0]
       if (best === undefined || maker === undefined || !reaches(order, best.price)) break
-      const quantity = Math.min(left, maker.quantity)
-      trades += ` trade ${maker.orderId} ${quantity} at ${best.price}`
-      left -= quantity
+      const quantity = Math.min(order.quantity, maker.quantity)
+      trades.push({ kind: 'traded', maker: maker.orderId, taker: order.orderId, price: best.price, quantity })
+      order.quantity -= quantity
       maker.quantity -= quantity
       this.#trades += 1
       this.#volume += quantity
       if (maker.quantity === 0) this.#remove(maker)
     }
-    if (left > 0) this.#rest({ orderId: order.orderId, side: order.side, price: order.price, quantity: left })
+    if (order.quantity > 0) this.#rest(order)
     return trades
-  }
-
-  #cancel(orderId: string): string {
-    const order = this.#orders.get(orderId)
-    if (order === undefined) return 'too late'
-    this.#remove(order)
-    return `${order.quantity} left`
   }
 
   #rest(order: Resting): void {
@@ -89,7 +135,7 @@ function opposite(side: Side): Side {
   return side === 'buy' ? 'sell' : 'buy'
 }
 
-function reaches(order: NewOrder, price: number): boolean {
+function reaches(order: Resting, price: number): boolean {
   return order.side === 'buy' ? price <= order.price : price >= order.price
 }
 

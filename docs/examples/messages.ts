@@ -4,7 +4,7 @@
  */
 export type Message = FlowMessage | BinanceMessage | ReserveMessage
 
-export type FlowMessage = NewOrder | CancelOrder
+export type FlowMessage = NewOrder | CancelOrder | ReplaceOrder
 export type Side = 'buy' | 'sell'
 
 /** Price in ticks and quantity in lots, so that all sums are exact. */
@@ -22,6 +22,14 @@ export interface NewOrder {
 export interface CancelOrder {
   kind: 'cancel'
   orderId: string
+}
+
+/** Another price and quantity for an order that rests. It keeps its place only where it asks for less at its price. */
+export interface ReplaceOrder {
+  kind: 'replace'
+  orderId: string
+  price: number
+  quantity: number
 }
 
 export type BinanceMessage = Depth | Trade | Quote | Snapshot

@@ -1,10 +1,10 @@
-import type { FlowMessage, NewOrder } from './messages.ts'
+import type { FlowMessage, NewOrder, ReplaceOrder } from './messages.ts'
 import { createRandom, type Random } from './random.ts'
 
 /**
  * A feed of orders: the same for the same seed, and a shorter one is the beginning of a longer one. The middle price
- * wanders; about one order in three crosses it and so makes trades, the others rest in the book until they are met or
- * cancelled. The generator does not know what was traded, so some cancellations come too late, as in life.
+ * wanders; about one order in three crosses it and so makes trades, the others rest in the book until they are met,
+ * replaced or cancelled. The generator does not know what was traded, so some of that comes too late, as in life.
  */
 export function orderFlow(seed: number, count: number): FlowMessage[] {
   const random = createRandom(seed)
@@ -15,7 +15,12 @@ export function orderFlow(seed: number, count: number): FlowMessage[] {
   while (messages.length < count) {
     middle += random.integer(-1, 1)
     if (placed.length > 50 && random.fraction() < 0.4) {
-      messages.push({ kind: 'cancel', orderId: takeOne(placed, random) })
+      const orderId = takeOne(placed, random)
+      if (random.fraction() < 0.85) messages.push({ kind: 'cancel', orderId })
+      else {
+        messages.push(replacement(orderId, middle, random))
+        placed.push(orderId)
+      }
       continue
     }
     orders += 1
@@ -24,6 +29,10 @@ export function orderFlow(seed: number, count: number): FlowMessage[] {
     messages.push(order)
   }
   return messages
+}
+
+function replacement(orderId: string, middle: number, random: Random): ReplaceOrder {
+  return { kind: 'replace', orderId, price: middle + random.integer(-20, 20), quantity: random.integer(1, 100) }
 }
 
 function newOrder(orderId: string, middle: number, random: Random): NewOrder {

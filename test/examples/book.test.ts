@@ -2,11 +2,11 @@ import { expect, test } from 'vitest'
 
 import { GatewayState } from '../../docs/examples/book.ts'
 import { loadFeed } from '../../docs/examples/feed.ts'
-import { MatchingBook } from '../../docs/examples/matching.ts'
+import { MatchingBook, type MatchEvent } from '../../docs/examples/matching.ts'
 import type { FlowMessage, Message } from '../../docs/examples/messages.ts'
 import { orderFlow } from '../../docs/examples/order-flow.ts'
 import { realFeeds } from './real-feeds.ts'
-import { cancelled, placed } from './samples.ts'
+import { cancelled, placed, replaced } from './samples.ts'
 
 function digestOf(messages: readonly Message[]): string {
   const state = new GatewayState()
@@ -14,9 +14,9 @@ function digestOf(messages: readonly Message[]): string {
   return state.digest()
 }
 
-function changesOf(messages: Message[]): { changes: string[]; book: MatchingBook } {
+function eventsOf(messages: Message[]): { events: readonly MatchEvent[][]; book: MatchingBook } {
   const book = new MatchingBook()
-  return { changes: messages.map((message) => book.apply(message as FlowMessage)), book }
+  return { events: messages.map((message) => book.apply(message as FlowMessage)), book }
 }
 
 const damages: [string, (messages: Message[], at: number) => Message[]][] = [
@@ -54,30 +54,92 @@ test('asking for the digest on the way does not change it', () => {
 })
 
 test('an order trades with the best price first, at one price with the oldest', () => {
-  const { changes } = changesOf([
+  const { events } = eventsOf([
     placed(1, 'sell', 102, 5),
     placed(2, 'sell', 101, 5),
     placed(3, 'sell', 101, 5),
     placed(4, 'buy', 102, 12),
   ])
-  expect(changes[3]).toContain('trade O-2 5 at 101 trade O-3 5 at 101 trade O-1 2 at 102')
+  const trade = (maker: string, price: number, quantity: number) => ({
+    kind: 'traded',
+    maker,
+    taker: 'O-4',
+    price,
+    quantity,
+  })
+  expect(events[3]).toEqual([
+    { kind: 'accepted', orderId: 'O-4', side: 'buy', price: 102, quantity: 12 },
+    trade('O-2', 101, 5),
+    trade('O-3', 101, 5),
+    trade('O-1', 102, 2),
+  ])
 })
 
 test('what does not reach the other side rests, and can be cancelled once', () => {
-  const { changes, book } = changesOf([
+  const { events, book } = eventsOf([
     placed(1, 'buy', 99, 5),
     placed(2, 'sell', 100, 7),
     placed(3, 'sell', 99, 2),
     cancelled(1),
     cancelled(1),
+    placed(2, 'sell', 100, 7),
   ])
-  expect(changes[2]).toContain('trade O-1 2 at 99')
-  expect(changes.slice(3)).toEqual(['cancel O-1 3 left', 'cancel O-1 too late'])
+  expect(events[2]).toContainEqual({ kind: 'traded', maker: 'O-1', taker: 'O-3', price: 99, quantity: 2 })
+  expect(events.slice(3).flat()).toEqual([
+    { kind: 'cancelled', orderId: 'O-1', quantity: 3 },
+    { kind: 'rejected', orderId: 'O-1', why: 'too late' },
+    { kind: 'rejected', orderId: 'O-2', why: 'known already' },
+  ])
   expect(book.summary()).toBe('1 orders resting, 1 trades')
 })
 
+test.each<[string, number, number, string[]]>([
+  ['for less at its price keeps its place', 100, 3, ['O-1', 'O-2']],
+  ['for more loses it', 100, 9, ['O-2', 'O-1']],
+  ['at a better price is first', 99, 5, ['O-1', 'O-2']],
+  ['at a worse price is last', 101, 5, ['O-2', 'O-1']],
+])('an order that is replaced %s', (_name, price, quantity, makers) => {
+  const { events } = eventsOf([
+    placed(1, 'sell', 100, 5),
+    placed(2, 'sell', 100, 5),
+    replaced(1, price, quantity),
+    placed(3, 'buy', 101, 20),
+  ])
+  expect(events[2]).toEqual([{ kind: 'replaced', orderId: 'O-1', price, quantity }])
+  expect(events[3]!.flatMap((event) => (event.kind === 'traded' ? event.maker : []))).toEqual(makers)
+})
+
+test('an order that is replaced may trade, and one that is gone is not replaced', () => {
+  const { events } = eventsOf([
+    placed(1, 'buy', 99, 5),
+    placed(2, 'sell', 101, 5),
+    replaced(2, 98, 5),
+    replaced(1, 99, 1),
+  ])
+  expect(events[2]).toContainEqual({ kind: 'traded', maker: 'O-1', taker: 'O-2', price: 99, quantity: 5 })
+  expect(events[3]).toEqual([{ kind: 'rejected', orderId: 'O-1', why: 'too late' }])
+})
+
+test('a state that is saved at any message and loaded goes on as if it had never been', () => {
+  const messages = [
+    ...orderFlow(3, 600),
+    ...realFeeds.flatMap(({ path, absent }) =>
+      absent ? [] : [...loadFeed({ input: path, seed: 0, messages: 200 }).messages],
+    ),
+  ]
+  const digest = digestOf(messages)
+  for (const at of [0, 1, 77, 300, messages.length]) {
+    const first = new GatewayState()
+    for (const message of messages.slice(0, at)) first.apply(message)
+    const second = GatewayState.load(first.save())
+    for (const message of messages.slice(at)) second.apply(message)
+    expect(second.digest(), `at ${at}`).toBe(digest)
+    expect(second.save().length).toBeGreaterThan(100)
+  }
+})
+
 test('prices stay sorted whatever comes, so that no two sides cross', () => {
-  const { book } = changesOf(orderFlow(11, 20_000))
+  const { book } = eventsOf(orderFlow(11, 20_000))
   const [bids, asks] = book.contents().split('sell\n') as [string, string]
   const prices = (text: string) => Array.from(text.matchAll(/^(\d+):/gm), (match) => Number(match[1]))
   expect(prices(bids)).toEqual(prices(bids).toSorted((a, b) => a - b))

@@ -23,11 +23,12 @@ test('a short generated flow is the beginning of a long one', () => {
   expect(orderFlow(7, 500)).toEqual(orderFlow(7, 2000).slice(0, 500))
 })
 
-test('the generated flow places, cancels and sometimes carries a long note', () => {
+test('the generated flow places, cancels, replaces and sometimes carries a long note', () => {
   const flow = orderFlow(1, 5000)
   const share = flow.filter((message) => message.kind === 'cancel').length / flow.length
   expect(share).toBeGreaterThan(0.3)
   expect(share).toBeLessThan(0.5)
+  expect(flow.filter(({ kind }) => kind === 'replace').length / flow.length).toBeGreaterThan(0.03)
   expect(flow.some((message) => message.kind === 'new' && (message.note?.length ?? 0) > 1000)).toBe(true)
 })
 

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
+import { GatewayState } from '../../docs/examples/book.ts'
+import { orderFlow } from '../../docs/examples/order-flow.ts'
 import { realFeeds } from './real-feeds.ts'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
@@ -33,9 +35,16 @@ function expectYes({ code, output, errors }: Ended, kills: number): void {
   expect(output).toMatch(/^verdict {3}yes: nothing acknowledged was lost/m)
 }
 
-test('killed on the generated flow, the gateway loses nothing, and a temporary log is removed', async () => {
-  const ended = await gateway('--messages', '4000', '--kills', '3', '--seed', '9')
-  expectYes(ended, 3)
+test('E8 killed again and again, the gateway goes on from its newest good snapshot, loses nothing, and ends as without kills', async () => {
+  const ended = await gateway('--messages', '6000', '--kills', '4', '--seed', '9')
+  expectYes(ended, 4)
+  expect(ended.output).toMatch(/^ {2}damage {2}a byte of the snapshot at [\d,]+, on purpose$/m)
+  expect(ended.output).toMatch(/^resumed {3}at [\d,]+ from the snapshot at [\d,]+$/m)
+  expect(ended.output).toMatch(/^resumed {3}at [\d,]+ from .+, after 1 that was damaged$/m)
+  expect(ended.output).toMatch(/^events {4}[\d,]+, each as in a run without kills/m)
+  const state = new GatewayState()
+  for (const message of orderFlow(9, 6000)) state.apply(message)
+  expect(ended.output).toContain(`digest ${state.digest()}`)
   const directory = /^log +(.+)$/m.exec(ended.output)![1]!
   expect(() => readdirSync(directory)).toThrow(/ENOENT/)
 })

@@ -14,6 +14,13 @@ export const placed = (number: number, side: 'buy' | 'sell', price: number, quan
 
 export const cancelled = (number: number): Message => ({ kind: 'cancel', orderId: `O-${number}` })
 
+export const replaced = (number: number, price: number, quantity: number): Message => ({
+  kind: 'replace',
+  orderId: `O-${number}`,
+  price,
+  quantity,
+})
+
 export const depth = (pu: number, u: number): Depth => ({
   kind: 'depth',
   receivedNs,

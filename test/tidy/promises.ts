@@ -10,7 +10,7 @@ export const FEATURES = [
   ...numbered('B', 1, 16),
   ...numbered('C', 1, 22),
   ...numbered('D', 1, 23),
-  ...numbered('E', 1, 7),
+  ...numbered('E', 1, 8),
 ]
 
 function numbered(letter: string, from: number, to: number): string[] {
