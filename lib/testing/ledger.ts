@@ -1,3 +1,4 @@
+import type { ChainHead } from '../../segments/chain.ts'
 import type { RecordNote, Values } from './values.ts'
 
 /** A survivor as a reader shows it. */
@@ -33,6 +34,8 @@ export class Ledger {
   acknowledged = 0
   /** Up to here they are promised as long as only processes die. */
   written = 0
+  /** A head of the hash chain that was durable: whatever happens, the log goes on from it. */
+  head: ChainHead | undefined
   nextId = 1
   /** Records up to `surely` are archived, those behind `perhaps` are not: they differ while segments are moved. */
   archived = { surely: 0, perhaps: 0 }
@@ -50,6 +53,7 @@ export class Ledger {
     copy.times = this.times.slice()
     copy.acknowledged = this.acknowledged
     copy.written = this.written
+    copy.head = this.head
     copy.nextId = this.nextId
     copy.archived = this.archived
     copy.backups = this.backups.map((backup) => ({ ...backup }))

@@ -1,3 +1,4 @@
+import type { ChainHead } from '../../segments/chain.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { SeglogError, hasCode } from '../../segments/errors.ts'
 import type { Log } from '../log.ts'
@@ -45,7 +46,7 @@ export class LogSubject implements Subject<Command, Ledger> {
     if (life.after !== 'kill') notes.written = 0
     restIn(env, notes)
     const opened = await this.open(env, notes, { ...life, faulty })
-    if (opened !== undefined && !faulty && env.identity.pid % VERIFIED_OF === 0) await verified(opened.log)
+    if (opened !== undefined && !faulty && env.identity.pid % VERIFIED_OF === 0) await verified(opened.log, notes.head)
     if (opened === undefined || !life.goesOn) return
     const session = new Session(env, notes, this.setup, opened, faulty)
     if (!faulty) await this.checkBackups(env, notes)
@@ -109,8 +110,8 @@ const REFUSALS: readonly string[] = ['IO', 'DISK_FULL', 'FAILED']
 /** One opening of so many is also verified as an operator would; the pid is drawn from the seed of a case. */
 const VERIFIED_OF = 8
 
-async function verified(log: Log<unknown>): Promise<void> {
-  const { isSound, findings, records } = await log.verify()
+async function verified(log: Log<unknown>, expect: ChainHead | undefined): Promise<void> {
+  const { isSound, findings, records } = await log.verify(expect && { expect })
   const live = log.highWatermark
   if (!isSound) fail(`the log opened, and verify finds ${JSON.stringify(findings)}`)
   if (records !== live) fail(`the log has ${live} records, and verify reads ${records}`)

@@ -228,6 +228,7 @@ export class Session {
     if (level === 'synced') {
       if (this.log.highWatermark < sequence) fail(`${sequence} was acknowledged above the high-watermark`)
       this.ledger.acknowledge(sequence)
+      this.ledger.head = this.log.head()
     } else if (level === 'written') this.ledger.wrote(sequence)
   }
 

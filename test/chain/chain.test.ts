@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { KIND } from '../../segments/format/layout.ts'
-import { fill, item } from '../recovery/world.ts'
+import { salvageLog, verifyLog } from '../../lib/operations.ts'
+import { DIR, fill, item } from '../recovery/world.ts'
 import { followChain, readSegments } from './frames.ts'
 import { machine, openChained } from './world.ts'
 
@@ -71,4 +72,33 @@ describe('the chain', () => {
     expect([...log.read()].map(({ sequence }) => sequence)).toEqual(Array.from({ length: 26 }, (_, index) => index + 1))
     expect(log.head()!.hash).toBe(followChain(readSegments(env)).toString('hex'))
   })
+})
+
+describe('D17 with compression the hash covers the payload as it was', () => {
+  test.each(['deflate', 'brotli'] as const)(
+    '%s: the same records have the same hashes as without',
+    async (compression) => {
+      const logs = []
+      for (const options of [{ compression, compressionBytesMin: 32 }, {}]) {
+        const env = machine()
+        const log = await openChained(env, { segmentBytes: 64 * 1024, ...options })
+        fill(log, 12, 90)
+        await env.drive(log.commitBatch([item(13, 100), item(14, 2)]))
+        const report = await env.drive(log.verify({ expect: log.head()! }))
+        expect(report).toMatchObject({ isSound: true, chain: { attested: [{ from: 1, to: 14 }] } })
+        const [segment] = readSegments(env)
+        logs.push({ log, env, frames: segment!.frames, logId: segment!.header.logId })
+      }
+      const [packed, plain] = logs as [(typeof logs)[0], (typeof logs)[0]]
+      expect(packed.logId).toBe(plain.logId)
+      expect(packed.frames.filter(({ originalBytes }) => originalBytes !== undefined).length).toBeGreaterThan(10)
+      expect(packed.log.head()).toEqual(plain.log.head())
+      expect(packed.frames.map(({ hash }) => hash)).toEqual(plain.frames.map(({ hash }) => hash))
+      const copy = packed.env.clone(1)
+      copy.files.makeDirectory('/saved')
+      await copy.drive(salvageLog(DIR, '/saved', { environment: copy }))
+      const saved = await copy.drive(verifyLog('/saved', { environment: copy }))
+      expect(saved).toMatchObject({ isSound: true, chain: { attested: [{ from: 1, to: 14 }] } })
+    },
+  )
 })
