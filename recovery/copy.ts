@@ -2,7 +2,7 @@ import type { Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError } from '../segments/errors.ts'
 import { makeFile, withFile, writeAll } from '../segments/files.ts'
-import { DIGEST_START, addToDigest, crc32 } from '../segments/format/checksum.ts'
+import { DIGEST_START, addToDigest } from '../segments/format/checksum.ts'
 import { FrameDecoder } from '../segments/format/frame.ts'
 import { FrameResealer } from '../segments/format/frame-resealer.ts'
 import { type SegmentHeader, encodeHeader } from '../segments/format/header.ts'
@@ -10,6 +10,7 @@ import { FRAMES_START } from '../segments/format/layout.ts'
 import type { Stretch } from '../segments/stretches.ts'
 import { writeZeros } from '../segments/segment-files.ts'
 import { Window, windowBytes } from '../segments/window.ts'
+import { copyWhole } from './copy-whole.ts'
 
 const PIECE_BYTES = 1024 * 1024
 
@@ -21,6 +22,8 @@ export interface CopyRequest {
   readonly stretches: readonly Stretch[]
   /** Where the accepted part ends. */
   readonly end: number
+  /** Of the bytes of the first stretch, where that is known. */
+  readonly bytesCrc: number | undefined
   /** Header of the new file; undefined where nothing is accepted: then it is all zeros. */
   readonly header: SegmentHeader | undefined
   /** Length of the new file. */
@@ -35,7 +38,7 @@ export interface Copied {
 
 /**
  * Copies the accepted part of a segment into a new file under a new salt, fills the rest with zeros, and syncs it; returns
- * what it holds. Each frame is verified as it is copied; bytes of holes go along as they are, and stay invalid: a copy must
+ * what it holds. Each frame is verified as it is copied, by itself or all at once; bytes of holes go along as they are, and stay invalid: a copy must
  * never make damage look sound. Offsets do not change, so claims and slots stay true.
  */
 export function* copySegment(request: CopyRequest): Steps<Copied> {
@@ -45,9 +48,7 @@ export function* copySegment(request: CopyRequest): Steps<Copied> {
     if (request.header !== undefined) {
       const header = encodeHeader(request.header)
       yield* writeAll(target, header, 0, header.length, 0)
-      copied = yield* withFile(request.from, 'read', (source) =>
-        copyFrames(request, source, target, request.header!.salt),
-      )
+      copied = yield* withFile(request.from, 'read', (source) => copyAccepted(request, source, target))
       end = request.end
     }
     yield* writeZeros(target, end, request.segmentBytes)
@@ -56,15 +57,25 @@ export function* copySegment(request: CopyRequest): Steps<Copied> {
   })
 }
 
+function* copyAccepted(request: CopyRequest, source: Handle, target: Handle): Steps<Copied> {
+  const { header, stretches, end, bytesCrc } = request
+  const salt = header!.salt
+  const first = stretches[0]
+  if (bytesCrc === undefined || first?.start !== FRAMES_START || first.wholeEnd !== end) {
+    return yield* copyFrames(request, source, target, salt)
+  }
+  const copied = yield* copyWhole(source, target, salt, { end, checkedEnd: first.end, bytesCrc })
+  if (copied === undefined) throw changed(request, undefined)
+  return copied
+}
+
 function* copyFrames(request: CopyRequest, source: Handle, target: Handle, salt: number): Steps<Copied> {
   const window = new Window(windowBytes(request.end, PIECE_BYTES))
   const piece: Piece = { window, decoder: new FrameDecoder(), resealer: new FrameResealer(salt), digest: DIGEST_START }
-  let bytesCrc: number | undefined = 0
   let at = FRAMES_START
   for (const stretch of request.stretches) {
     if (stretch.start >= request.end) break
     yield* copyRaw(source, target, at, stretch.start)
-    if (at < stretch.start) bytesCrc = undefined
     at = stretch.start
     const stop = Math.min(stretch.end, request.end)
     while (at < stop) {
@@ -77,12 +88,11 @@ function* copyFrames(request: CopyRequest, source: Handle, target: Handle, salt:
         if (end === at) throw changed(request, at)
       }
       yield* writeAll(target, window.block.bytes, 0, end - at, at)
-      if (bytesCrc !== undefined) bytesCrc = crc32(window.block.bytes.subarray(0, end - at), bytesCrc)
       at = end
     }
   }
   yield* copyRaw(source, target, at, request.end)
-  return { digest: piece.digest, bytesCrc: at < request.end ? undefined : bytesCrc }
+  return { digest: piece.digest, bytesCrc: undefined }
 }
 
 interface Piece {
@@ -122,9 +132,9 @@ export function* copyRaw(source: Handle, target: Handle, from: number, to: numbe
   }
 }
 
-function changed(request: CopyRequest, offset: number): SeglogError {
+function changed(request: CopyRequest, offset: number | undefined): SeglogError {
   return new SeglogError('IO', 'a frame read differently than a moment before: the disk is not to be trusted', {
     file: request.from,
-    offset,
+    ...(offset !== undefined && { offset }),
   })
 }

@@ -96,7 +96,7 @@ function* copyOver(work: Work, tail: SegmentEvidence): Steps<{ readonly plan: Se
   for (const segmentBytes of [Math.max(old.segmentBytes, smallest), smallest]) {
     const temporary = `${work.directory}/${temporaryName('copy', nonce(work.env))}`
     const header = { ...old, salt, epoch: work.epoch, segmentBytes }
-    const { stretches } = tail.scan!
+    const { stretches, bytesCrc } = tail.scan!
     const { end } = work.plan.decision
     try {
       const copied = yield* copySegment({
@@ -105,6 +105,7 @@ function* copyOver(work: Work, tail: SegmentEvidence): Steps<{ readonly plan: Se
         salt: tail.key!.salt,
         stretches,
         end,
+        bytesCrc,
         header,
         segmentBytes,
       })

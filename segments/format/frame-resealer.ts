@@ -1,8 +1,19 @@
+import { addToDigest } from './checksum.ts'
 import { type Block, resealFrame } from './frame.ts'
-import { UNIT } from './layout.ts'
+import { FRAME, FRAME_UNITS_MAX, FRAME_UNITS_MIN, UNIT } from './layout.ts'
 
 /** Lengths up to here are remembered: 4 KiB, above which a frame costs more to read than to seal anew. */
 const UNITS_REMEMBERED = 512
+
+/** The word that begins with the length of a frame. */
+const UNITS_WORD = FRAME.at.units / 4
+
+export interface ResealedRun {
+  readonly end: number
+  readonly digest: number
+  /** Of the frame at `end`, as its header says; of the last one where that is not there. */
+  readonly needed: number
+}
 
 /**
  * `resealFrame` for many frames of one file, verified under its salt. CRC is linear: with another start value the sum of the
@@ -38,5 +49,32 @@ export class FrameResealer {
     this.#checkChange = words[from + 1]! ^ secondBefore
     if (units < UNITS_REMEMBERED) this.#crcChanges[units] = crc ^ before
     return crc
+  }
+
+  /**
+   * As `reseal` for one frame after the other from the start of the block on, which stands at `offset`: those that end by
+   * `limit`, of `length` bytes that are there. Gives where they end, the digest up to there, and the length of the next one.
+   */
+  resealRun(block: Block, length: number, offset: number, limit: number, digestBefore: number): ResealedRun {
+    const { words } = block
+    const changes = this.#crcChanges
+    let digest = digestBefore
+    let at = 0
+    let needed = 0
+    while (at + FRAME.size <= length && at < limit) {
+      const from = at / 4
+      const units = words[from + UNITS_WORD]! & FRAME_UNITS_MAX
+      needed = units * UNIT
+      if (units < FRAME_UNITS_MIN || at + needed > limit) break
+      const change = units < UNITS_REMEMBERED ? changes[units]! : 0
+      if (change === 0) {
+        digest = addToDigest(digest, this.reseal(block, at, needed, offset + at))
+      } else {
+        words[from + 1]! ^= this.#checkChange
+        digest = addToDigest(digest, (words[from]! ^= change))
+      }
+      at += needed
+    }
+    return { end: at, digest, needed }
   }
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { DIGEST_START, addToDigest } from '../../../segments/format/checksum.ts'
 import { Block, resealFrame } from '../../../segments/format/frame.ts'
 import { FrameResealer } from '../../../segments/format/frame-resealer.ts'
 import { encode, payloadOf, SAMPLE, salt, sample, type Sample } from './frame-samples.ts'
@@ -28,6 +29,23 @@ function agrees(samples: readonly Sample[], oldSalt: number, newSalt: number): v
     at += length
   }
   expect(block.bytes.equals(one)).toBe(true)
+  for (const limit of [block.bytes.length, at - 8]) agreesAtOnce(samples, oldSalt, newSalt, limit)
+}
+
+/** In one run, up to a limit within the last frame or behind it. */
+function agreesAtOnce(samples: readonly Sample[], oldSalt: number, newSalt: number, limit: number): void {
+  const [run, one] = [together(samples, oldSalt), together(samples, oldSalt)]
+  const resealer = new FrameResealer(newSalt)
+  const found = new FrameResealer(newSalt).resealRun(run.block, run.block.bytes.length, 256, limit, DIGEST_START)
+  let [at, digest] = [0, DIGEST_START]
+  for (const length of one.lengths) {
+    if (at + length > limit) break
+    digest = addToDigest(digest, resealer.reseal(one.block, at, length, 256 + at))
+    at += length
+  }
+  expect(found).toMatchObject({ end: at, digest })
+  if (at < limit) expect(found.needed).toBe(one.lengths.at(-1))
+  expect(run.block.bytes.equals(one.block.bytes)).toBe(true)
 }
 
 test('frames resealed one after the other are those resealed one by one', () => {
