@@ -18,7 +18,7 @@ import { strayPackages, worldlyImports, worldlyNames } from './tidy/world.ts'
 /** The repository tests itself. What each check catches stands in `tidy/checks.test.ts`. */
 const library = parse(textFiles(['lib', 'segments', 'recovery'], ['.ts']))
 const others = parse(textFiles(['test', 'bench', 'docs'], ['.ts']))
-const pages = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md']
+const pages = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md']
   .map(textFile)
   .concat(textFiles(['docs', 'bench'], ['.md']))
 const lockFile = textFile('package-lock.json')
@@ -141,6 +141,14 @@ describe('docs', () => {
     } finally {
       project.remove()
     }
+  })
+
+  it('README.md claims nothing of seglog that no test proves', () => {
+    const { text } = textFile('README.md')
+    const proofs = new Map(rowsOf(textFile('docs/promises.md').text).map((row) => [row['id'], row['proof']!]))
+    const claims = rowsOf(text, 'Beside others').flatMap((row) => row['seglog']!.match(/\b[A-E]\d+\b/g) ?? [])
+    expect(claims.length).toBeGreaterThan(8)
+    expect(claims.filter((id) => !/^`/.test(proofs.get(id) ?? ''))).toEqual([])
   })
 
   it('README.md has the two commands', () => {
