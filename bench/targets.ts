@@ -20,6 +20,7 @@ export const TARGETS: ReadonlyMap<string, () => Promise<Target>> = new Map<strin
   ['P12', () => import('./memory.ts')],
   ['P13', () => import('./verify.ts')],
   ['compression', () => import('./compression.ts')],
+  ['chain', () => import('./chain.ts')],
   ['rolls', () => import('./rolls.ts')],
   ['follow', () => import('./follow.ts')],
   ['growth', () => import('./growth.ts')],
