@@ -219,7 +219,10 @@ class Segment:
         self.is_used = self.header is not None or bool(self.frames)
         self.codec = self.header.codec if self.header else options["codec"]
         methods = {"none": 0, "deflate": DEFLATE, "brotli": BROTLI, "zstd": ZSTD}
-        self.compression = self.header.compression if self.header else methods[options["compression"]]
+        if self.header:
+            self.compression = self.header.compression
+        else:
+            self.compression = methods[line.get("compression", "none" if self.is_sealed else options["compression"])]
 
     @property
     def claimed(self):

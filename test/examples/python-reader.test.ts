@@ -200,6 +200,26 @@ describe.skipIf(!hasPython)('a reader in Python, written from docs/format.md, re
     expect(python(directory)).toEqual(sound(lines))
   })
 
+  it('compressed records whose header is lost, in a log that compresses no more', async () => {
+    const directory = newDirectory()
+    const log = await openLog<Order>(directory, { ...SMALL, compression: 'deflate', compressionBytesMin: 1 })
+    const values = [250, 500, 750, 1000].map((id) => order(id))
+    for (const value of values.slice(0, 2)) log.append(value)
+    log.roll()
+    for (const value of values.slice(2)) log.append(value)
+    await log.close()
+    const again = await openLog<Order>(directory, { compression: 'none' })
+    const shown = values.map((value) => ({ value }))
+    const lines = linesOf(again, shown)
+    await again.close()
+    for (const name of readdirSync(directory).filter((each) => each.endsWith('.log'))) {
+      const path = join(directory, name)
+      const file = readFileSync(path)
+      if (file.some((byte) => byte !== 0)) writeFileSync(path, file.fill(0xee, 0, 256))
+    }
+    expect(python(directory).lines).toEqual(lines)
+  })
+
   it('all but what is compressed with brotli, and says so', async () => {
     const directory = newDirectory()
     const log = await openLog<Order>(directory, { compression: 'brotli' })
