@@ -1,5 +1,5 @@
 import type { Handle } from '../segments/env/environment.ts'
-import type { Steps } from '../segments/env/steps.ts'
+import { type Steps, step } from '../segments/env/steps.ts'
 import { compressionOf } from '../segments/compression.ts'
 import { newerFormat } from '../segments/errors.ts'
 import { withFileIfThere } from '../segments/files.ts'
@@ -43,6 +43,7 @@ export function* checkTail(
   verification.watch.enter(tail.size)
   const checked = yield* withFileIfThere(path, function* (handle): Steps<CheckedTail> {
     const first = yield* look(handle, tail, key)
+    if (first === undefined) return shortened(path, key, findings)
     const isActive = verification.of === 'log'
     const provenEnd = isActive ? first.claimedEnd : tail.size
     const decided = decideTail(survey, tail, key, first, provenEnd)
@@ -53,6 +54,7 @@ export function* checkTail(
       return { findings, decision: decided, scan: first, key }
     }
     const second = yield* look(handle, tail, key)
+    if (second === undefined) return shortened(path, key, findings)
     const decision = decideTail(survey, tail, key, second, provenEnd)
     if (isActive) noteHeader(survey, tail, second, findings)
     if (isDamaged(decision)) yield* explain(tail, handle, key, second, decision, findings)
@@ -91,10 +93,23 @@ function* checkFrames(
   chain?.leave(undefined, end)
 }
 
-function* look(handle: Handle, tail: Unsealed, key: SegmentKey): Steps<Scan> {
-  const scan = yield* new SegmentScanner(handle, tail.size, key).run('search')
+/** Undefined where the file became shorter meanwhile: a writer sealed it. */
+function* look(handle: Handle, tail: Unsealed, key: SegmentKey): Steps<Scan | undefined> {
+  let scan: Scan
+  try {
+    scan = yield* new SegmentScanner(handle, tail.size, key).run('search')
+  } catch (error) {
+    if ((yield* step({ do: 'size', handle })) < tail.size) return undefined
+    throw error
+  }
   if (scan.unknownAt !== undefined) throw newerFormat(tail.path)
   return scan
+}
+
+/** Makes that it is looked at once more; then it is sealed, or has been cut by somebody. */
+function shortened(path: string, key: SegmentKey, findings: Findings): CheckedTail {
+  findings.add({ code: 'CORRUPT', message: 'a segment became shorter while it was read', file: path })
+  return { findings, decision: undefined, scan: undefined, key }
 }
 
 function isUsed(tail: Unsealed, scan: Scan): boolean {

@@ -36,7 +36,7 @@ export interface VerifyReport {
 }
 
 /** How often the end of a log is looked at when it changes under the look. */
-const TRIES = 8
+const TRIES = 32
 
 /**
  * Reads all of a log and tells everything that is not as it should be. Changes nothing, needs no lock, and holds a window
