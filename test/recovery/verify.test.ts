@@ -4,6 +4,8 @@ import type { VerifyReport } from '../../recovery/verify.ts'
 import { verify as verifySteps } from '../../recovery/verify.ts'
 import { Watch } from '../../recovery/verify-progress.ts'
 import { type SimulatedEnvironment } from '../../segments/env/simulated.ts'
+import { FRAMES_START } from '../../segments/format/layout.ts'
+import { WINDOW_BYTES } from '../../segments/window.ts'
 import { between } from './between.ts'
 import { type Ending, type Place, places, smallLog } from './small-log.ts'
 import { content, exchange, fill, item, machine, manifests, open, segment, shorten, spoil, zero } from './world.ts'
@@ -177,6 +179,31 @@ describe('beside a writer at work', () => {
     })
     expect(report.findings).toEqual([])
     expect(report.records).toBeGreaterThanOrEqual(30)
+    await env.drive(log.close())
+  })
+
+  it('that always writes just behind what is read, beyond where it is read next, nothing is found', async () => {
+    const env = machine()
+    const log = await open(env, { segmentBytes: 4 * WINDOW_BYTES })
+    const end = (): number => log['writer'].openSegments.at(-1)!.end
+    const writeUpTo = (bytes: number): void => {
+      while (end() < bytes) log.commitSync({ n: log.lastSequence + 1, text: 'x'.repeat(8000) })
+    }
+    writeUpTo(WINDOW_BYTES - 10_000)
+    let read: { readonly position: number; readonly length: number } | undefined
+    let looks = 0
+    let overtaken = 0
+    const report = between(env, steps(env), (_, next) => {
+      // Once in each look through the segment: when the end of the log was just read.
+      if (read !== undefined && overtaken < looks && read.position + read.length > end()) {
+        overtaken = looks
+        writeUpTo(read.position + read.length + 20_000)
+      }
+      read = next.do === 'read' && next.length === WINDOW_BYTES ? next : undefined
+      if (read?.position === FRAMES_START) looks += 1
+    })
+    expect(overtaken).toBe(2)
+    expect(report.findings).toEqual([])
     await env.drive(log.close())
   })
 
