@@ -185,8 +185,7 @@ export class SegmentScanner {
     let hashStart: number | undefined
     while (decoder.read(block, at - start, length, at, key.salt) === 'frame' && decoder.kind === KIND.record) {
       const sequence = lastSeen + 1
-      // The low 32 bits are enough: no segment holds as many records as they count. Nor do those that follow one which may
-      // stand where it does ever need more room than there is: each brings at least a header along.
+      // The low 32 bits are enough: no segment holds as many records. Each brings its header, so it may stand where it does.
       if (decoder.sequenceLow !== sequence >>> 0) break
       if (decoder.claim !== NO_CLAIM) claimedEnd = Math.max(claimedEnd, at - decoder.claim * UNIT)
       digest = addToDigest(digest, decoder.crc)

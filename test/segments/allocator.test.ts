@@ -3,6 +3,7 @@ import { Allocator } from '../../segments/allocator.ts'
 import type { Call } from '../../segments/env/environment.ts'
 import { runNow } from '../../segments/env/steps.ts'
 import { type SimulatedEnvironment, simulate } from '../../segments/env/simulated.ts'
+import { SeglogError } from '../../segments/errors.ts'
 import type { Manifest } from '../../segments/format/manifest.ts'
 import { ManifestStore } from '../../segments/manifest-store.ts'
 import type { SegmentPlan } from '../../segments/segment.ts'
@@ -126,6 +127,16 @@ describe('a spare', () => {
       ])
     },
   )
+
+  test('that is too small, and cannot be named before it is dropped, is a typed error of who wanted more', async () => {
+    const it = bench()
+    const allocator = new Allocator(it.sim, '/log', it.manifests, 2 * BYTES, () => undefined)
+    it.sim.hold((call) => call.do === 'rename')
+    allocator.prepare({ ...ACTIVE, segmentBytes: BYTES / 4 })
+    await it.sim.settle()
+    it.sim.calls.fault({ when: (call) => call.do === 'rename', outcome: 'EIO' })
+    expect(() => allocator.next(2, ACTIVE, 2 * BYTES)).toThrow(SeglogError)
+  })
 
   test('dropped while it is filled never gets a name, and leaves nothing', async () => {
     const it = bench()
