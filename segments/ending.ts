@@ -11,17 +11,25 @@ import type { Segment } from './segment.ts'
 /** What becomes of a log that is sealed: its last manifest says so, and it is never written again. */
 export type Ending = Pick<Manifest, 'status' | 'run'>
 
-/** Marks a log as closed at this position, and with an `ending` for good: then every segment is listed as sealed. */
+/**
+ * Marks a log as closed at this position, and lists those segments as sealed that are `full`; with an `ending` it is closed
+ * for good, and all that are `used` are.
+ */
 export function markClosed(
   env: Environment,
   manifests: ManifestStore,
   position: Position,
-  used: readonly Segment[],
+  { used, full }: { readonly used: readonly Segment[]; readonly full: readonly Segment[] },
   ending: Ending | undefined,
 ): Promise<unknown> {
-  const close = (manifest: Manifest): Manifest => ({ ...manifest, clean: position })
+  const close = (manifest: Manifest): Manifest => ({
+    ...manifest,
+    clean: position,
+    segments: manifest.segments.map((line) => linesAfter(line, full)[0] ?? line),
+  })
   const end = (manifest: Manifest): Manifest => ({
-    ...close(manifest),
+    ...manifest,
+    clean: position,
     ...ending,
     segments: manifest.segments.flatMap((line) => linesAfter(line, used)),
   })

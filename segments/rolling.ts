@@ -3,7 +3,7 @@ import { SegmentChain, headText } from './chain.ts'
 import { closeSegment, openSegment } from './segment-files.ts'
 import type { Committer } from './committer.ts'
 import type { Environment } from './env/environment.ts'
-import { runNow } from './env/steps.ts'
+import { runLater, runNow } from './env/steps.ts'
 import { releaseSpace } from './ending.ts'
 import { wrapSystemError } from './errors.ts'
 import { Filling, type FillingContext, type PayloadEncoder } from './filling.ts'
@@ -191,6 +191,18 @@ export class Rolling {
     const { segment, lastTimestamp } = this.filling
     segment.lastTimestamp = lastTimestamp
     return this.openSegments.filter((each) => each.isUsed)
+  }
+
+  /** Segments that are full and behind which nothing was written: the mark of a close lists them as sealed. */
+  get full(): readonly Segment[] {
+    return this.filling.segment.isUsed ? [] : this.retired
+  }
+
+  /** Of a log that is closed, after its files were. */
+  async sealFull(): Promise<void> {
+    for (const segment of this.full) {
+      await new Promise<void>((resolve) => runLater(this.env, this.sealer.finish(segment), () => resolve()))
+    }
   }
 
   /** Of a log that is ended, after its files were closed. */

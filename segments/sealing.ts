@@ -4,6 +4,7 @@ import { headText } from './chain.ts'
 import { closeSegment } from './segment-files.ts'
 import { compressionMember } from './compression.ts'
 import { SeglogError } from './errors.ts'
+import { withFile } from './files.ts'
 import type { SealedLine } from './format/manifest.ts'
 import { type ManifestStore, withLine } from './manifest-store.ts'
 import type { Segment, SegmentHandles } from './segment.ts'
@@ -95,7 +96,27 @@ export class Sealer {
     }
     const line = sealedLine(segment)
     yield* this.manifests.update((manifest) => withLine(manifest, line))
-    // Behind the manifest: a sidecar is of a sealed segment. Readers find records in memory until it is there.
+    yield* this.index(segment, line)
+  }
+
+  /**
+   * Cuts a segment that the mark of a close lists as sealed, its files closed; makes its sidecar. Behind the mark, because
+   * nothing but that says where it ends: one that is already cut and not listed would look harmed.
+   */
+  *finish(segment: Segment): Steps<void> {
+    try {
+      yield* withFile(segment.path, 'write', function* (handle) {
+        yield* step({ do: 'truncate', handle, size: segment.end })
+        yield* step({ do: 'sync', handle })
+      })
+      yield* this.index(segment, sealedLine(segment))
+    } catch (error) {
+      this.failure = error
+    }
+  }
+
+  /** Behind the manifest: a sidecar is of a sealed segment. Readers find records in memory until it is there. */
+  private *index(segment: Segment, line: SealedLine): Steps<void> {
     const { offsets, definitions } = segment
     yield* this.sidecars.write(line, { offsets, definitions, keyTables: keyTablesOf(segment) })
     yield* this.endTrail(segment)

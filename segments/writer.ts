@@ -236,10 +236,16 @@ export class Writer {
     const { manifests, committer } = this
     const listed = manifests.latest.segments
     const { position } = committer
-    if (committer.failure === undefined) problem = await markClosed(this.env, manifests, position, used, ending)
+    const { full } = this.rolling
+    // Who closes right after a roll has closed a log whose next segment is unused.
+    const closed = full.length > 0 ? { ...position, ordinal: this.active.plan.ordinal, offset: 0 } : position
+    const segments = { used, full }
+    if (committer.failure === undefined) problem = await markClosed(this.env, manifests, closed, segments, ending)
     const closing = await new Promise((resolve) => this.slots.close(resolve))
     problem ??= closing
     await this.rolling.closeFiles()
+    const isMarked = committer.failure === undefined && problem === undefined
+    if (isMarked && ending === undefined) await this.rolling.sealFull()
     if (ending !== undefined && problem === undefined) await this.rolling.releaseSpace(used, listed)
     const { failure } = committer
     // Who appended and never waited, or wanted the log sealed, learns it here.
