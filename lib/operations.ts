@@ -27,7 +27,7 @@ export interface VerifyOptions extends WatchOptions {
    */
   readonly from?: 'first' | 'checkpoint'
   /** What `head()` gave once: a log that was cut before it, or written anew up to it, is a finding. */
-  readonly expect?: ChainHead
+  readonly expect?: ChainHead | undefined
 }
 
 /** For functions over a directory. */

@@ -1,6 +1,7 @@
 import { compressionOf } from '../segments/compression.ts'
 import type { Steps } from '../segments/env/steps.ts'
-import { invalid } from '../segments/errors.ts'
+import { invalid, newerFormat } from '../segments/errors.ts'
+import { CHAIN } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine, SequenceRange } from '../segments/format/manifest.ts'
 import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
 import type { Finding } from './evidence.ts'
@@ -115,6 +116,7 @@ class Verifier {
   private *beginChain(view: Survey): Steps<void> {
     const { manifest, sealed } = view
     const { from, expect } = this.request
+    if (!Object.hasOwn(CHAIN, manifest.options.chain)) throw newerFormat(this.directory)
     if (manifest.options.chain === 'none') {
       if (from === 'checkpoint') throw invalid('from', "'first', in a log without a hash chain", from)
       return

@@ -111,7 +111,7 @@ const REFUSALS: readonly string[] = ['IO', 'DISK_FULL', 'FAILED']
 const VERIFIED_OF = 8
 
 async function verified(log: Log<unknown>, expect: ChainHead | undefined): Promise<void> {
-  const { isSound, findings, records } = await log.verify(expect && { expect })
+  const { isSound, findings, records } = await log.verify({ expect })
   const live = log.highWatermark
   if (!isSound) fail(`the log opened, and verify finds ${JSON.stringify(findings)}`)
   if (records !== live) fail(`the log has ${live} records, and verify reads ${records}`)

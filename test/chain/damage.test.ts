@@ -214,3 +214,17 @@ describe('D14 the chain moves with its segments', () => {
     expect((await verify(env, { expect: log.head()! }, '/copy')).findings).toMatchObject([{ from: 41, to: 45 }])
   })
 })
+
+describe('a chain of a later version', () => {
+  test('is refused by who verifies and who opens, and nothing is written', async () => {
+    const env = await killed(5)
+    for (const path of manifests(env)) {
+      const finding = decodeManifest(Buffer.from(env.files.read(path)))
+      if (finding.found !== 'manifest') continue
+      const { manifest } = finding
+      env.files.write(path, encodeManifest({ ...manifest, options: { ...manifest.options, chain: 'sha3' } }))
+    }
+    await expect(verify(env)).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT' })
+    await expect(openChained(env)).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT' })
+  })
+})
