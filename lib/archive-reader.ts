@@ -41,6 +41,7 @@ export class ArchivedSegments<T> {
     return sequence < this.firstSequence ? undefined : this.reading.get(sequence)
   }
 
+  /** Records of a range, in order, as in a live log. */
   read(options: ReadOptions = {}): Records<T> {
     return this.reading.read({ from: this.firstSequence, ...options })
   }
@@ -50,6 +51,7 @@ export class ArchivedSegments<T> {
     return verifySegments(this.directory, { ...options, environment: this.env })
   }
 
+  /** Closes the files that are open. Repeated calls share one result. */
   close(): Promise<void> {
     return this.reading.close()
   }

@@ -33,6 +33,7 @@ export interface ArchiveOptions extends ArchivePlanOptions, WatchOptions {
   readonly dryRun?: boolean
 }
 
+/** What was moved out of the live log, or would be by a dry run. */
 export interface ArchiveReport {
   readonly segments: readonly ArchivedSegment[]
   readonly bytes: number
@@ -44,6 +45,7 @@ export interface ArchiveReport {
   readonly cutOff: readonly string[]
 }
 
+/** Which archived segments come back; all of them, unless told. */
 export interface RestoreOptions extends WatchOptions {
   /** First record to be read again; default all that are archived. */
   readonly from?: number

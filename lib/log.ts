@@ -399,6 +399,7 @@ export class Log<T> {
     return this.observer.latency
   }
 
+  /** Numbers as of now, in bytes and counts; made anew by each call, which costs nothing to speak of. */
   stats(): LogStats {
     const { counts } = this.writer.committer
     const { queuedBytes } = this.writer

@@ -27,6 +27,7 @@ import type { SealedStatus } from './runs/identity.ts'
 import { CrashedPredecessor, crashedPredecessor, factsOf } from './runs/predecessor.ts'
 import { tellLifecycle } from './runs/sealing.ts'
 
+/** How a log is opened: all options of `docs/options.md`, and the world that it is in. */
 export interface OpenLogOptions<T> extends OpenOptions<T> {
   /** The world: files, clock, randomness. Default the real one; `memoryEnvironment()` for a log in memory. */
   readonly environment?: Environment
@@ -84,6 +85,7 @@ export async function openLogWith<T>(
   }
 }
 
+/** How a log is opened for reading; everything else is its writer's to choose. */
 export interface OpenReadOnlyOptions<T> extends ReadOnlyOptions<T> {
   /** The world: files, clock, randomness. Default the real one. */
   readonly environment?: Environment

@@ -18,6 +18,7 @@ export interface WatchOptions {
   readonly signal?: AbortSignal
 }
 
+/** Where a verification begins, what it must find, how it tells of its progress, and what ends it. */
 export interface VerifyOptions extends WatchOptions {
   /** Findings that the report lists; the rest is only counted. Default 1,000. */
   readonly findingsMax?: number

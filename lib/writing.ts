@@ -6,6 +6,7 @@ import type { KeyLookup } from './keys/lookup.ts'
 import { Once, type Receipt } from './keys/once.ts'
 import { durabilityOf } from './options.ts'
 
+/** What can be asked of one append: its level, its time, its number. */
 export interface RecordOptions {
   /** How far the record is when `commit` resolves; the default is that of the log. Readers see synced records only. */
   readonly durability?: Durability

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { LIMITS } from '../lib/options.ts'
 import { strayBlocks } from './tidy/blocks.ts'
 import { parse } from './tidy/code.ts'
+import { uncommented } from './tidy/comments.ts'
 import { deadExports } from './tidy/exports.ts'
 import { ROOT, textFile, textFiles } from './tidy/files.ts'
 import { tooLong } from './tidy/lengths.ts'
@@ -59,6 +60,10 @@ describe('code', () => {
 
   it('every exported name is used', () => {
     expect(deadExports(library, others, FOR_TESTS)).toEqual([])
+  })
+
+  it('every name that users import says what it is', () => {
+    expect(uncommented(library)).toEqual([])
   })
 
   it('names say the words of docs/words.md', () => {

@@ -11,6 +11,7 @@ import type { Codec, Decoder, Encoder } from './codec.ts'
 /** Records up to this size are copied to one buffer that stays; cbor-x makes a DataView for each new one. */
 const SCRATCH_BYTES = 64 * 1024
 
+/** Whether objects are stored by their shapes, which is the default. */
 export interface CborOptions {
   /** Whether the keys of objects are written once for each segment (default), or in each record. */
   readonly shapes?: boolean

@@ -11,6 +11,7 @@ export interface Codec<T = unknown> {
   decoder(): Decoder<T>
 }
 
+/** Values to bytes, for one segment that is filled. */
 export interface Encoder<T> {
   /**
    * The bytes of a value, valid until the next `encode` of any encoder (they may lie in a shared buffer). Whatever it
@@ -26,6 +27,7 @@ export interface Encoder<T> {
   readonly plain: boolean
 }
 
+/** Bytes to values, for one segment that is read. */
 export interface Decoder<T> {
   /** Takes the payload of a dictionary frame; a later one for the same id replaces the earlier. */
   define(definition: Uint8Array): void

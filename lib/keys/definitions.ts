@@ -20,6 +20,7 @@ export interface KeyFunction<T = unknown> {
  */
 export type KeyOption<T> = string | readonly string[] | KeyFunction<T> | null
 
+/** For each kind of keys how they are found in a value; `null` gives a kind up. */
 export type KeyOptions<T> = Readonly<Record<string, KeyOption<T>>>
 
 /** A definition without the means to apply it. */

@@ -11,6 +11,7 @@ import { eachKeyOf } from './extract.ts'
 import { type KeyValue, canonicalKey, isKey, keyHash } from './key-value.ts'
 import { searchTable } from './search.ts'
 
+/** In which direction records with a key are given. */
 export interface LookupOptions {
   /** From the last record to the first. */
   readonly reverse?: boolean

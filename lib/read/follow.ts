@@ -6,6 +6,7 @@ import { later } from './later.ts'
 import type { LogView } from './view.ts'
 import type { Walk } from './walk.ts'
 
+/** Where a follow begins, and what ends it. */
 export interface FollowOptions {
   /** First record; it need not be there yet. Default the first of the log. */
   readonly from?: number

@@ -2,6 +2,7 @@ import { invalid } from '../../segments/errors.ts'
 import type { CursorRange } from './cursor.ts'
 import type { LogView } from './view.ts'
 
+/** Which records a walk gives, in which direction, and how many; without any, all that are live. */
 export interface ReadOptions {
   /** First record; default the first of the log. Earlier ones that are archived are an error of the walk. */
   readonly from?: number

@@ -2,6 +2,7 @@ import { SeglogError, invalid } from '../../segments/errors.ts'
 import type { Anchor } from '../../segments/format/manifest.ts'
 import type { Notes } from './notes.ts'
 
+/** An anchor to set: the state as of a durable record is stored there, with this hash. */
 export interface AnchorDraft {
   /** The state is that after this record, which is durable. */
   readonly sequence: number

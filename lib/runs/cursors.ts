@@ -10,6 +10,7 @@ export interface CursorListing extends CursorState {
   readonly name: string
 }
 
+/** How often a cursor saves what its consumer has handled. */
 export interface CursorOptions {
   /**
    * Records that a walk lets pass before it saves: saving writes a manifest, which takes milliseconds. After a crash at

@@ -32,6 +32,7 @@ export class CrashedPredecessor<T = unknown> {
     this.#seal = seal
   }
 
+  /** Its absolute path. */
   get directory(): string {
     return this.#facts.directory
   }

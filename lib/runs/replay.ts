@@ -4,6 +4,7 @@ import type { Anchor } from '../../segments/format/manifest.ts'
 import type { Entry } from '../read/entry.ts'
 import type { ReadOptions } from '../read/range.ts'
 
+/** How a state is loaded and how a record is applied to it. */
 export interface ReplayOptions<T> {
   /** Takes a record into the state; synchronous. What it throws ends the replay. */
   readonly apply: (entry: Entry<T>) => void
@@ -27,6 +28,7 @@ export interface Restored {
   readonly install: () => void
 }
 
+/** How far a replay is, in records and seconds. */
 export interface ReplayProgress {
   /** Last record that was applied, and the last that will be. */
   readonly sequence: number
@@ -38,6 +40,7 @@ export interface ReplayProgress {
   readonly secondsLeft: number
 }
 
+/** What a replay did: where the state came from, and how many records were applied to it. */
 export interface Replayed {
   /** The anchor that the state comes from; undefined when every record was applied. */
   readonly anchor: Anchor | undefined

@@ -6,6 +6,7 @@ import { Broken, FIRST, follow, foretell, lifeAfter, type Past, runLife } from '
 import { shrink } from './shrink.ts'
 import type { Subject } from './subject.ts'
 
+/** Which histories are tried, and how many ends each of them has. */
 export interface ExploreOptions<C> {
   /** Everything follows from it. */
   readonly seed: number
@@ -30,6 +31,7 @@ export interface ExploreOptions<C> {
   readonly shrinkMs?: number
 }
 
+/** What an exploration went through. */
 export interface Exploration {
   /** Crashes that were followed by a reopening. */
   readonly cases: number

@@ -47,6 +47,7 @@ export class Ledger {
   /** Files that openings kept aside, and what is in them. */
   kept = new Map<string, Uint8Array>()
 
+  /** One that changes no more when this one does: a death is followed by several outcomes. */
   copy(): Ledger {
     const copy = new Ledger()
     copy.records = this.records.slice()
@@ -63,10 +64,12 @@ export class Ledger {
     return copy
   }
 
+  /** A note of a record that is about to be asked for. */
   draft(size: number, shape: number, endsBatch = true): RecordNote {
     return { id: this.nextId++, size, shape, endsBatch }
   }
 
+  /** These were numbered, in this order, behind all that were before. */
   appended(notes: readonly RecordNote[]): void {
     this.records.push(...notes)
   }
@@ -76,10 +79,12 @@ export class Ledger {
     this.records.length -= count
   }
 
+  /** Everything up to this record was promised to be durable. */
   acknowledge(sequence: number): void {
     this.acknowledged = Math.max(this.acknowledged, sequence)
   }
 
+  /** Everything up to this record was handed to the system. */
   wrote(sequence: number): void {
     this.written = Math.max(this.written, sequence)
   }

@@ -52,6 +52,7 @@ const NAMES_BYTES = 32
 
 const CACHE_BYTES = 64 * 1024
 
+/** Opens a log on a simulated machine, with segments as small as tests want them. */
 export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup): Promise<Opened> {
   const { directory, segmentBytes, values, durability = 'synced', wrap, lockCalls } = setup
   const guard = new GuardedEnvironment(wrap ? wrap(env) : env)

@@ -9,6 +9,7 @@
 /** An open file. Numbers may be reused after `close`, so nobody closes a handle that has a started call outstanding. */
 export type Handle = number & { readonly handle: unique symbol }
 
+/** What can be asked of files, as a value; offsets and lengths are in bytes. */
 export type Call =
   /**
    * Opens a regular file: never through a link, never a directory, pipe or device (EINVAL; a link: ELOOP).
@@ -96,6 +97,7 @@ export interface Results {
   readonly syncDirectory: void
 }
 
+/** What a call gives, by what it does. */
 export type ResultOf<C extends Call> = Results[C['do']]
 
 /**
@@ -109,8 +111,10 @@ export interface SystemError extends Error {
   readonly path?: string
 }
 
+/** Told of the end of a call, once: of its error or of its result. */
 export type Done<R> = (error: SystemError | null, result: R) => void
 
+/** Something that will happen, unless it is cancelled before. */
 export interface Timer {
   cancel(): void
 }
@@ -133,11 +137,16 @@ export interface ProcessIdentity {
  */
 export type SocketProbe = 'alive' | 'dead' | 'absent' | 'unknown'
 
+/** Proof that a process lives, until it is closed. */
 export interface Listener {
   /** Stops listening. The name in the directory goes too. */
   close(): void
 }
 
+/**
+ * The world of a log: files, clock, chance and processes, as calls that are values. Three come with the library:
+ * `nodeEnvironment`, `memoryEnvironment` and, in `seglog/testing`, `simulate`.
+ */
 export interface Environment {
   /** Performs a call now, on this thread; throws a SystemError. */
   call<C extends Call>(call: C): ResultOf<C>

@@ -17,6 +17,7 @@ import { unrefTimer } from './timers.ts'
 import { FileTree } from './tree.ts'
 import { watchTree } from './watchers.ts'
 
+/** What chance and the clock of a world in memory begin with. */
 export interface MemoryOptions {
   /** Makes `randomBytes` repeatable; without it they are drawn from the system. */
   readonly seed?: number

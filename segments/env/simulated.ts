@@ -26,6 +26,7 @@ import { watchTree } from './watchers.ts'
 export type { CallNote, CrashOptions, DeathMoment, Fault, FaultOutcome, SimulatedCalls, SimulatedFiles, TraceEntry }
 export { SimulatedDeath }
 
+/** What a simulated machine begins with. */
 export interface SimulationOptions {
   /** Wall clock at the start. */
   readonly nowMs?: number

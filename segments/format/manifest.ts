@@ -44,6 +44,7 @@ export type StoredDefinition = ({ readonly path: readonly string[] } | { readonl
   readonly upTo?: number
 }
 
+/** Where a log is in its life; see `docs/runs.md`. There is no way back to `running`. */
 export type RunStatus = 'running' | 'ended' | 'crashed-recovered' | 'quarantined'
 
 /** "The state as of this record is stored there, with this hash." */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { strayBlocks } from './blocks.ts'
 import { type Code, parse } from './code.ts'
+import { uncommented } from './comments.ts'
 import { deadExports } from './exports.ts'
 import { ROOT } from './files.ts'
 import { tooLong } from './lengths.ts'
@@ -90,6 +91,31 @@ describe('a check finds', () => {
       'lib/a.ts:2: dead is exported and nobody uses it',
       'lib/a.ts:4: Options is exported and nobody uses it',
       'lib/a.ts a: needs no reason any more',
+    ])
+  })
+
+  it('names that users import and that say nothing of what they are', () => {
+    const library = code({
+      'lib/index.ts': `export { A, b, type C, d } from './a.ts'`,
+      'lib/a.ts': [
+        '/** A. */ export class A {',
+        'm() {}',
+        'private n() {}',
+        '/** O. */ o(): void',
+        'o(x?: 1) {}',
+        'get p() { return 1 }',
+        '}',
+        'export const b = 1',
+        '/** C. */ export interface C { x: 1 }',
+        '/** D. */ export function d(): void',
+        'export function d(x?: 1) {}',
+        'export const other = 1',
+      ].join('\n'),
+    })
+    expect(uncommented(library)).toEqual([
+      'lib/a.ts:2: A.m has no doc comment',
+      'lib/a.ts:6: A.p has no doc comment',
+      'lib/a.ts:8: b has no doc comment',
     ])
   })
 

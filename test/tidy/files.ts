@@ -6,7 +6,15 @@ import { fileURLToPath } from 'node:url'
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 /** What nobody wrote by hand, and data of other tests. */
-const SKIPPED: ReadonlySet<string> = new Set(['node_modules', 'dist', '.git', 'coverage', '.vitest', 'golden'])
+const SKIPPED: ReadonlySet<string> = new Set([
+  'node_modules',
+  'dist',
+  '.git',
+  'coverage',
+  '.vitest',
+  'golden',
+  'reference',
+])
 
 export interface TextFile {
   /** From the top of the repository, with `/`. */
