@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { cbor } from '../../lib/codecs/cbor.ts'
 import type { Log } from '../../lib/log.ts'
+import { openReadOnly } from '../../lib/open.ts'
 import { verifyLog } from '../../lib/operations.ts'
 import { SeglogError, type ErrorCode } from '../../segments/errors.ts'
 import { type Ending, LAST, SMALL_BYTES, smallLog } from '../recovery/small-log.ts'
@@ -70,7 +72,7 @@ const anything: IsRight = () => true
 /** More than that no log here has; of one that says it has more, both ends are read. */
 const READ_MAX = LAST + 8
 
-function readAll(log: Log<Item>, isRight: IsRight): Map<number, string> {
+function readAll(log: Pick<Log<Item>, 'get' | 'read' | 'highWatermark'>, isRight: IsRight): Map<number, string> {
   const found = new Map<number, string>()
   const note = (sequence: number, way: string, value: unknown): void => {
     if (!isRight(sequence, value)) throw new Error(`${way}: record ${sequence} reads as ${JSON.stringify(value)}`)
@@ -199,6 +201,34 @@ describe('hostile directories', () => {
       for (const [sequence, value] of first.values) expect(second.values.get(sequence)).toBe(value)
     })
     await fc.assert(property, { numRuns: RUNS / 2 })
+  })
+
+  it('opening one to read changes nothing: each read gives what was written there, or says why not', async () => {
+    const spoilt = fc.array(mutation, { minLength: 1, maxLength: 3 })
+    const lies = fc.array(forgery, { maxLength: 1 })
+    let opened = 0
+    const property = fc.asyncProperty(ending, spoilt, lies, async (how, mutations, forgeries) => {
+      const directory = hostile.copyOf(logs.get(how)!)
+      for (const each of forgeries) forge(directory, each)
+      for (const each of mutations) mutate(directory, other, each)
+      const world = hostile.machineWith(directory)
+      const env = new hostile.Guarded(world)
+      const before = hostile.picture(world)
+      const stop = hostile.watchAllocations()
+      const reading = async (): Promise<void> => {
+        const log = await openReadOnly<Item>(DIR, { environment: env, codec: cbor<Item>() })
+        readAll(log, forgeries.length === 0 ? asWritten : anything)
+        await log.close()
+        opened += 1
+      }
+      await world.drive(reading()).catch(codeOf)
+      expect(stop(), 'memory').toEqual([])
+      expect(env.broken, 'time').toBeUndefined()
+      expect([...env.open.values()], 'every file is closed').toEqual([])
+      expect(hostile.picture(world) === before, 'no change').toBe(true)
+    })
+    await fc.assert(property, { numRuns: RUNS })
+    expect(opened).toBeGreaterThan(RUNS / 4)
   })
 
   it('verifying one changes nothing: findings or a typed error, in bounded time and memory', async () => {
