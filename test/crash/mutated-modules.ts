@@ -33,6 +33,7 @@ async function withModules(...mocks: Mock[]): Promise<Door> {
 }
 
 type DecideModule = typeof import('../../recovery/decide.ts')
+type PlanModule = typeof import('../../recovery/plan.ts')
 type SettleModule = typeof import('../../recovery/settle.ts')
 type Classes<N extends string> = Readonly<Record<N, new (...args: unknown[]) => object>>
 
@@ -169,6 +170,18 @@ export function stopsAtTheFirstDamage(): Promise<Door> {
         run(): unknown {
           return inherited(SegmentScanner, 'run').call(this, 'stop')
         }
+      },
+    })),
+  )
+}
+
+/** Recovery seals what a crash left unsealed, and its line does not say how the segment is compressed. */
+export function forgetsHowASegmentIsCompressed(): Promise<Door> {
+  return withModules(
+    mock<PlanModule>('../../recovery/plan.ts', ({ planRecovery }) => ({
+      planRecovery: (...given: Parameters<typeof planRecovery>) => {
+        const plan = planRecovery(...given)
+        return { ...plan, unsealed: plan.unsealed.map(({ compression: _, ...line }) => line) }
       },
     })),
   )

@@ -55,6 +55,7 @@ const reopened: readonly Command[] = [
   { do: 'close-and-open' },
   { do: 'commit', size, wait: true },
 ]
+const compressed = [1, 2].flatMap((): Command[] => [{ do: 'commitSync', size: 300 }, { do: 'roll' }])
 
 const archiving: readonly Command[] = [
   { do: 'commitSync', size: 400 },
@@ -85,6 +86,7 @@ const searches: Record<string, Search> = {
   archiving: { commands: archiving, every: 5, outcomes: 0, nested: 0 },
   copying: { commands: copying, every: 5, outcomes: 0, nested: 0 },
   salvaging: { commands: salvaging, every: 5, outcomes: 0, nested: 0 },
+  compressed: { commands: compressed, every: 5, outcomes: 0, nested: 0, setup: { compressions: ['deflate'] } },
   'short writes': { commands: commits, faults: [{ bytes: 100 }] },
   'failed syncs': { commands: unsynced, faults: ['sync-fails-and-drops-dirty-pages'] },
   'failed reads': { commands: commits, faults: ['EIO'] },
@@ -143,6 +145,7 @@ const mutated: readonly (readonly [string, string, () => Promise<Door>])[] = [
   ['lets a follower see what is only written', 'following', modules.followsBeyondTheWatermark],
   ['takes an unfinished copy for a log', 'copying', modules.takesAnUnfinishedCopyForALog],
   ['stops at the first damage', 'salvaging', modules.stopsAtTheFirstDamage],
+  ['forgets how a segment is compressed', 'compressed', modules.forgetsHowASegmentIsCompressed],
   ['writes the manifest in place', 'reopened', modules.writesTheManifestInPlace],
   ['lets a frame prove more than was durable', 'claims', modules.provesTooMuch],
 ]
