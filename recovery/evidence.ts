@@ -6,7 +6,7 @@ import type { Scan } from '../segments/stretches.ts'
 
 /** Something that is not as it should be, wherever it was found. */
 export interface Finding {
-  readonly code: 'CORRUPT' | 'GAP' | 'HASH_MISMATCH' | 'ARCHIVED' | 'IGNORED'
+  readonly code: 'CORRUPT' | 'GAP' | 'HASH_MISMATCH' | 'SIDECAR' | 'ARCHIVED' | 'IGNORED'
   /** One sentence. */
   readonly message: string
   readonly file: string

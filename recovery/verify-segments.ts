@@ -5,7 +5,7 @@ import { compressionOf } from '../segments/compression.ts'
 import { withFileIfThere } from '../segments/files.ts'
 import type { ChainName } from '../segments/format/chain.ts'
 import { type HeaderFinding, type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
-import { CHAIN, FRAMES_START, KIND } from '../segments/format/layout.ts'
+import { CHAIN, FRAMES_START, KIND, UNIT } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
 import { SegmentScanner } from '../segments/scan.ts'
 import type { Scan } from '../segments/stretches.ts'
@@ -13,6 +13,7 @@ import { ownHeader, readHead } from './inspect-segments.ts'
 import type { ChainCheck } from './verify-chain.ts'
 import { Findings, type Missing, checkPayload, explainHole, range } from './verify-findings.ts'
 import type { Watch } from './verify-progress.ts'
+import type { PlaceSums } from './verify-sidecar.ts'
 import type { Unsealed } from './verify-survey.ts'
 
 /** What a verification carries along. */
@@ -45,6 +46,8 @@ export interface WholeSegment {
   readonly compression: number | undefined
   /** The line of the segment before it. */
   readonly before: SealedLine | undefined
+  /** Told where each record stands. */
+  readonly places?: PlaceSums
 }
 
 /** Checks a segment against what it must hold. */
@@ -89,7 +92,10 @@ function* checkOpened(
   chain?.enter({ ...segment, header, baseTimestamp: key.baseTimestamp }, findings)
   const scan = yield* new SegmentScanner(handle, end, key, FRAMES_START, {
     frame: (decoder, at, sequence) => {
-      if (decoder.kind === KIND.record) records += 1
+      if (decoder.kind === KIND.record) {
+        records += 1
+        segment.places?.add(at / UNIT)
+      }
       const original = checkPayload(place, decoder, at, sequence, findings)
       chain?.frame(decoder, at, sequence, original)
     },

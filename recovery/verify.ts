@@ -4,6 +4,7 @@ import { invalid, newerFormat } from '../segments/errors.ts'
 import { CHAIN } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine, SequenceRange } from '../segments/format/manifest.ts'
 import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
+import { identityOf } from '../segments/sidecar.ts'
 import type { Finding } from './evidence.ts'
 import { ChainCheck, type ChainReport } from './verify-chain.ts'
 import { newestCheckpoint } from './verify-checkpoint.ts'
@@ -11,6 +12,7 @@ import { Findings, range } from './verify-findings.ts'
 import { type Watch, watched } from './verify-progress.ts'
 import { type Verification, type WholeSegment, checkWhole, wholeOf } from './verify-segments.ts'
 import type { VerifyRequest } from './verify-request.ts'
+import { PlaceSums, checkSidecar } from './verify-sidecar.ts'
 import { type Survey, isSameLog, survey } from './verify-survey.ts'
 import { checkTail } from './verify-tail.ts'
 
@@ -169,7 +171,9 @@ class Verifier {
 
   private *checkLine(verification: Verification, line: SealedLine): Steps<Findings> {
     const path = this.placeOf(line)
+    const places = new PlaceSums()
     const whole: WholeSegment = {
+      places,
       ...line,
       path,
       digest: line.damaged ? undefined : line.digest,
@@ -178,6 +182,7 @@ class Verifier {
       before: this.before?.ordinal === line.ordinal - 1 ? this.before : undefined,
     }
     const found = yield* checkWhole(verification, whole)
+    if (found.count === 0) yield* checkSidecar(path, identityOf(verification.manifest.logId, line), places, found)
     if (line.place === undefined || found.list[0]?.message !== 'a segment is missing') return found
     const away = new Findings(this.findingsMax)
     const message = 'an archived segment is not where it was put; if that volume is away, this is no damage'
@@ -282,7 +287,7 @@ function behindLost({ lost }: Manifest, sequence: number): number {
 }
 
 function isHarmless({ code }: Finding): boolean {
-  return code === 'IGNORED' || code === 'ARCHIVED'
+  return code === 'IGNORED' || code === 'ARCHIVED' || code === 'SIDECAR'
 }
 
 /** Of all segments behind this one. */
