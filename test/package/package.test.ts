@@ -57,10 +57,12 @@ describe('installed', () => {
     expect(withRealOutput(page, project)).toBe(page)
   })
 
-  it('compiles and runs the program of README.md, in TypeScript', () => {
+  it('compiles and runs the program of README.md, in TypeScript, and has types for module nodenext', () => {
     const { text, page } = readmeProgram('typed.js')
     project.write('typed.ts', text.replaceAll('./orders', './typed-orders'))
-    project.write('typed.json', config('nodenext', 'nodenext', 'typed.ts'))
+    project.write('use.ts', USE)
+    // Here our declarations are checked, too, and not only what is done with them.
+    project.write('typed.json', config('nodenext', 'nodenext', ['typed.ts', 'use.ts'], { skipLibCheck: false }))
     expect(project.check('tsc', ['-p', 'typed.json'])).toBe('')
     const console = page.slice(page.lastIndexOf('```console'))
     expect(withRealOutput(console, project)).toBe(console)
@@ -68,11 +70,10 @@ describe('installed', () => {
 
   it.each([
     ['node16', 'node16'],
-    ['nodenext', 'nodenext'],
     ['esnext', 'bundler'],
   ])('has types for module %s with resolution %s', (module, resolution) => {
     project.write(`use-${module}.ts`, USE)
-    project.write(`use-${module}.json`, config(module, resolution, `use-${module}.ts`))
+    project.write(`use-${module}.json`, config(module, resolution, [`use-${module}.ts`], { skipLibCheck: true }))
     expect(project.check('tsc', ['-p', `use-${module}.json`, '--noEmit'])).toBe('')
   })
 
@@ -123,9 +124,9 @@ log.append({ price })
 export const codeOf = (error: unknown): ErrorCode | undefined => (error instanceof SeglogError ? error.code : undefined)
 `
 
-function config(module: string, moduleResolution: string, file: string): string {
+function config(module: string, moduleResolution: string, files: readonly string[], more: object): string {
   const compilerOptions = { module, moduleResolution, target: 'es2023', strict: true, exactOptionalPropertyTypes: true }
-  return JSON.stringify({ compilerOptions: { ...compilerOptions, types: ['node'] }, files: [file] })
+  return JSON.stringify({ compilerOptions: { ...compilerOptions, types: ['node'], ...more }, files })
 }
 
 function plantAddon(directory: string): void {
