@@ -21,13 +21,13 @@ const CODES: readonly (readonly [command: string, words: readonly string[], code
   ['verify', [], [0, 0, 1, 0, 2, 2]],
   ['salvage', ['NEW'], [0, 0, 3, 0, 2, 2]],
   ['copy', ['NEW'], [0, 0, 1, 0, 2, 2]],
+  ['archive', ['--before', '2000', '--dry-run'], [0, 0, 0, 0, 2, 2]],
   ['lock', [], [0, 0, 0, 0, 2, 2]],
   ['lock', ['--break'], [0, 2, 0, 0, 2, 2]],
 ]
 
 /** The same for commands that open the log as its writer. */
 const WRITING: typeof CODES = [
-  ['archive', ['--before', '2000', '--dry-run'], [0, 2, 0, 2, 2, 2]],
   ['archive', ['--before', '2000'], [0, 2, 0, 2, 2, 2]],
   ['restore', [], [0, 2, 0, 2, 2, 2]],
   ['rebuild', [], [0, 2, 0, 2, 2, 2]],
