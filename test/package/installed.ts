@@ -21,7 +21,10 @@ interface PackReport {
 
 /** Builds the package and packs it, as for the registry. */
 export function pack(into: string): Tarball {
-  const [report] = JSON.parse(npm(['pack', '--json', '--pack-destination', into], ROOT)) as [PackReport]
+  // Apart, because some versions of npm print what a build says amid their JSON.
+  npm(['run', 'build'], ROOT)
+  const told = npm(['pack', '--json', '--ignore-scripts', '--pack-destination', into], ROOT)
+  const [report] = JSON.parse(told) as [PackReport]
   const { filename, size, files } = report
   return { path: join(into, filename), bytes: size, files: files.map(({ path }) => path).sort() }
 }
