@@ -17,6 +17,7 @@ import {
   type RestoreOptions,
 } from './archive.ts'
 import { type Keep, type RetentionPlan, planRetention } from './archive-retention.ts'
+import { withKeys } from './keys/check.ts'
 import type { KeyDefinition } from './keys/definitions.ts'
 import type { KeyValue } from './keys/key-value.ts'
 import { KeyBuilder, type KeyState } from './keys/builder.ts'
@@ -267,9 +268,13 @@ export class Log<T> {
     return this.reading.follow(this.followers, options)
   }
 
-  /** Reads all of the log and tells everything that is not as it should be; see `verifyLog`. */
+  /** Reads all of the log and tells everything that is not as it should be, its tables of keys included; see `verifyLog`. */
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    return verifyLog(this.directory, { ...options, environment: this.env })
+    const { env, reading, keyLookup } = this
+    const { definitions } = keyLookup
+    return verifyLog(this.directory, { ...options, environment: env }).then((report) =>
+      withKeys(report, { env, reading, definitions, manifest: this.history.notes.manifest }, options),
+    )
   }
 
   /**

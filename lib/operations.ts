@@ -37,7 +37,8 @@ export interface WorldOption {
   readonly environment?: Environment
 }
 
-const FINDINGS_MAX = 1000
+/** Findings that a report lists unless told. */
+export const FINDINGS_MAX = 1000
 
 /**
  * Reads all of the log in this directory and tells everything that is not as it should be: each damaged record with its

@@ -13,6 +13,7 @@ import {
 } from './archive.ts'
 import type { KeyDefinition } from './keys/definitions.ts'
 import type { KeyValue } from './keys/key-value.ts'
+import { withKeys } from './keys/check.ts'
 import { KeyLookup, type LookupOptions, type LookupSource } from './keys/lookup.ts'
 import type { ReadOnlyReport } from './look.ts'
 import { type VerifyOptions, verifyLog } from './operations.ts'
@@ -174,9 +175,13 @@ export class ReadOnlyLog<T> {
     }
   }
 
-  /** Reads all of the log and tells everything that is not as it should be; see `verifyLog`. */
+  /** Reads all of the log and tells everything that is not as it should be, its tables of keys included; see `verifyLog`. */
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    return verifyLog(this.directory, { ...options, environment: this.env })
+    const { env, reading, keyLookup, view } = this
+    const { definitions } = keyLookup
+    return verifyLog(this.directory, { ...options, environment: env }).then((report) =>
+      withKeys(report, { env, reading, definitions, manifest: view.manifest }, options),
+    )
   }
 
   /** Closes the files that are open. Walks that are under way come to their end. Repeated calls share one result. */

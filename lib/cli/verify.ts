@@ -1,10 +1,11 @@
 import type { ChainReport } from '../../recovery/verify-chain.ts'
-import { type VerifyOptions, verifyLog } from '../operations.ts'
-import { type Command, EXIT, type Options, UsageError } from './command.ts'
+import type { VerifyReport } from '../../recovery/verify.ts'
+import { SeglogError } from '../../segments/errors.ts'
+import { FINDINGS_MAX, type VerifyOptions, verifyLog } from '../operations.ts'
+import { type Command, EXIT, type Options, type Request, UsageError } from './command.ts'
+import { openForReading } from './entries.ts'
 import { printFindings, rangesText } from './findings.ts'
 import { countText, headText, parseHead, quoted, sizeText } from './text.ts'
-
-const FINDINGS_MAX = 1000
 
 export const verify: Command = {
   name: 'verify',
@@ -27,11 +28,11 @@ export const verify: Command = {
     ['seglog verify ./orders --json > findings.ndjson', 'the same for a program'],
     ['seglog verify ./orders --expect "$(cat orders.head)"', 'that it goes on from a head that was kept elsewhere'],
   ],
-  async run({ operands, options, world, out, watch }) {
-    const { env } = world
-    const directory = env.absolute(operands[0]!)
+  async run(request) {
+    const { operands, options, world, out, watch } = request
+    const directory = world.env.absolute(operands[0]!)
     const findingsMax = options.whole('findings', 1) ?? FINDINGS_MAX
-    const report = await verifyLog(directory, { ...watch, ...chainOf(options), findingsMax, environment: env })
+    const report = await verified(request, directory, { ...watch, ...chainOf(options), findingsMax })
     const {
       findings,
       findingsCount,
@@ -61,6 +62,22 @@ export const verify: Command = {
     if (!isSound) out.line(`next: seglog salvage ${quoted(operands[0]!)} <new directory>`)
     return isSound ? EXIT.sound : EXIT.damaged
   },
+}
+
+/** Tables of keys are compared with values, so by who can decode them; a log that cannot be opened is verified without. */
+async function verified(request: Request, directory: string, options: VerifyOptions): Promise<VerifyReport> {
+  const opened = await openForReading(request).catch((error: unknown) => {
+    if (!(error instanceof SeglogError)) throw error
+  })
+  if (opened === undefined) return verifyLog(directory, { ...options, environment: request.world.env })
+  const { log, values } = opened
+  try {
+    return await (values.isKnown
+      ? log.verify(options)
+      : verifyLog(directory, { ...options, environment: request.world.env }))
+  } finally {
+    await log.close()
+  }
 }
 
 function chainOf(options: Options): Pick<VerifyOptions, 'from' | 'expect'> {

@@ -11,11 +11,11 @@ import type { SidecarStore } from '../../segments/sidecar-store.ts'
 import type { SidecarContent } from '../../segments/sidecar-writing.ts'
 import type { Scan } from '../../segments/stretches.ts'
 import { later } from '../read/later.ts'
-import type { Entry } from '../read/entry.ts'
 import type { Reading } from '../read/reading.ts'
 import type { SegmentRef } from '../read/segment-ref.ts'
 import { addKeys } from './built-tables.ts'
 import type { KeyDefinition } from './definitions.ts'
+import { isUnreadable, readableRecords } from './readable.ts'
 
 /** How far a kind of keys is. */
 export interface KeyState {
@@ -129,7 +129,7 @@ export class KeyBuilder<T> {
     const ref = await this.refOf(line)
     if (ref === undefined || (await later(this.env, this.hasTables(ref)))) return
     const tables = this.definitions.map(() => new KeyPairs())
-    for await (const entry of this.readable(ref)) {
+    for await (const entry of readableRecords(this.reading, ref, skip)) {
       if (this.isStopped) return
       addKeys(this.definitions, tables, entry, ref.firstSequence)
     }
@@ -147,7 +147,7 @@ export class KeyBuilder<T> {
     try {
       return await later(this.env, this.reading.view.segmentOf(line.firstSequence))
     } catch (error) {
-      if (error instanceof SeglogError && UNREADABLE.includes(error.code)) return undefined
+      if (error instanceof SeglogError && isUnreadable(error)) return undefined
       throw error
     }
   }
@@ -165,28 +165,11 @@ export class KeyBuilder<T> {
       sidecar?.keyTables.some((table) => table.name === kind && table.fingerprint === fingerprint),
     )
   }
-
-  /** All records of a segment that can be read: one that cannot has no keys. */
-  private async *readable(ref: SegmentRef): AsyncGenerator<Entry<T>, undefined> {
-    let from = ref.firstSequence
-    while (from <= ref.lastSequence) {
-      try {
-        for await (const entry of this.reading.read({ from, to: ref.lastSequence })) {
-          from = entry.sequence + 1
-          yield entry
-        }
-        return undefined
-      } catch (error) {
-        if (!(error instanceof SeglogError) || !UNREADABLE.includes(error.code)) throw error
-        from = Math.max(from, error.sequence ?? from) + 1
-      }
-    }
-    return undefined
-  }
 }
 
 const BUILDING = 'building the tables of keys'
-const UNREADABLE: readonly string[] = ['CORRUPT', 'GAP', 'ARCHIVED', 'DECODE']
+/** A record that cannot be read has no keys. */
+const skip = (): undefined => undefined
 
 function* scanOf(ref: SegmentRef): Steps<Scan> {
   return yield* withFile(ref.path, 'read', function* (handle) {
