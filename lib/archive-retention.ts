@@ -19,11 +19,15 @@ export interface RetentionPlan {
   readonly bytes: number
 }
 
+const LIMITS = ['segments', 'bytes', 'ageMs'] as const
+
 const NANOSECONDS_PER_MS = 1_000_000n
 
 /** Pure: which sealed segments need not stay live. It only plans; the caller runs `archiveBefore` with it, or does not. */
 export function planRetention(manifest: Manifest, keep: Keep, nowMs: number): RetentionPlan {
-  for (const name of ['segments', 'bytes', 'ageMs'] as const) {
+  const unknown = Object.keys(keep).find((name) => !LIMITS.some((limit) => limit === name))
+  if (unknown !== undefined) throw invalid('keep', 'segments, bytes or ageMs', unknown)
+  for (const name of LIMITS) {
     const found = keep[name]
     if (found !== undefined && !(Number.isFinite(found) && found >= 0)) throw invalid(name, 'a number from 0 on', found)
   }

@@ -56,9 +56,12 @@ export class Archiver {
   private readonly env: Environment
   private readonly directory: string
   private readonly manifests: ManifestStore
+  /** Resolves when what can be sealed is sealed: that happens in the background, and who archives counts on it. */
+  private readonly sealed: () => Promise<void>
   private last: Promise<unknown> = Promise.resolve()
 
-  constructor(env: Environment, directory: string, manifests: ManifestStore) {
+  constructor(env: Environment, directory: string, manifests: ManifestStore, sealed: () => Promise<void>) {
+    this.sealed = sealed
     this.env = env
     this.directory = directory
     this.manifests = manifests
@@ -71,6 +74,7 @@ export class Archiver {
 
   archiveBefore(sequence: number, options: ArchiveOptions): Promise<ArchiveReport> {
     return this.inTurn(async () => {
+      await this.sealed()
       const { lines, place, report } = planArchive(this.env, this.directory, this.manifests.latest, sequence, options)
       if (options.dryRun !== true && lines.length > 0) {
         if (place !== undefined) makeReady(this.env, place)

@@ -17,7 +17,7 @@ import {
   type RestoreOptions,
 } from './archive.ts'
 import { type Keep, type RetentionPlan, planRetention } from './archive-retention.ts'
-import { withKeys } from './keys/check.ts'
+import { withKeys } from './verify-keys.ts'
 import type { KeyDefinition } from './keys/definitions.ts'
 import type { KeyValue } from './keys/key-value.ts'
 import { KeyBuilder, type KeyState } from './keys/builder.ts'
@@ -109,7 +109,7 @@ export class Log<T> {
     this.sidecars = sidecars
     this.release = parts.release
     this.manifests = manifests
-    this.archiver = new Archiver(env, directory, manifests)
+    this.archiver = new Archiver(env, directory, manifests, () => writer.whenSealed())
     const { ordinal, sequence } = writer.committer.position
     this.observer = new Observer(env, directory, ordinal, sequence)
     writer.observer = this.observer

@@ -13,7 +13,7 @@ import {
 } from './archive.ts'
 import type { KeyDefinition } from './keys/definitions.ts'
 import type { KeyValue } from './keys/key-value.ts'
-import { withKeys } from './keys/check.ts'
+import { withKeys } from './verify-keys.ts'
 import { KeyLookup, type LookupOptions, type LookupSource } from './keys/lookup.ts'
 import type { ReadOnlyReport } from './look.ts'
 import { type VerifyOptions, verifyLog } from './operations.ts'

@@ -4,7 +4,7 @@ const NONE = -1
 const RADIX_BITS = 16
 const RADIX = 1 << RADIX_BITS
 /** Numbers in a pair: hash and index. */
-const PAIR = 2
+export const PAIR = 2
 
 /**
  * Which records of a segment have a key of some hash, while the segment is written: pairs of hash and record, in the order of the records,

@@ -180,7 +180,7 @@ export class Rolling {
   /** Waits for all work in the background; starts no more. */
   async settle(): Promise<void> {
     this.closing = true
-    await new Promise<void>((resolve) => this.sealer.close(resolve))
+    await new Promise<void>((resolve) => this.sealer.onceIdle(resolve))
     await new Promise<void>((resolve) => this.sidecars.close(resolve))
     await new Promise<void>((resolve) => this.trails.close(resolve))
     await new Promise<void>((resolve) => this.allocator.close(resolve))

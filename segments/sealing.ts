@@ -32,7 +32,7 @@ export class Sealer {
   readonly underWay: Segment[] = []
   /** Those still to be worked on; the first is. */
   private readonly waiting: Segment[] = []
-  private whenDone: (() => void) | undefined
+  private idleWaiters: (() => void)[] = []
 
   constructor(env: Environment, manifests: ManifestStore, sidecars: SidecarStore, endTrail: EndTrail) {
     this.env = env
@@ -75,14 +75,15 @@ export class Sealer {
         else this.underWay.splice(this.underWay.indexOf(segment), 1)
         this.waiting.shift()
         if (this.waiting.length > 0) this.next(this.waiting[0]!)
-        else this.whenDone?.()
+        else for (const done of this.idleWaiters.splice(0)) done()
       })
     })
   }
 
-  close(done: () => void): void {
+  /** Calls `done` when nothing waits to be sealed: at once, or after the last one. */
+  onceIdle(done: () => void): void {
     if (this.waiting.length === 0) done()
-    else this.whenDone = done
+    else this.idleWaiters.push(done)
   }
 
   private *work(segment: Segment, handles: SegmentHandles | undefined): Steps<void> {

@@ -216,6 +216,11 @@ export class Writer {
     return this.readyWaiters.promise
   }
 
+  /** Resolves when no segment that can be sealed is still to be sealed. */
+  whenSealed(): Promise<void> {
+    return new Promise((resolve) => this.rolling.sealer.onceIdle(resolve))
+  }
+
   /** Writes and syncs what there is, marks the log as closed, closes all files. After a failure it only closes them. */
   close(ending?: Ending): Promise<void> {
     this.closing ??= this.shutDown(ending)

@@ -137,6 +137,22 @@ describe.each([
     await env.drive(log.close())
   })
 
+  it('waits for what is still being sealed', async () => {
+    const env = machine()
+    env.files.makeDirectory('/volume')
+    const log = await open(env)
+    fill(log, 4)
+    log.roll()
+    const release = env.hold((call) => call.do === 'truncate')
+    await env.drive(log.commit(item(5)))
+    const archiving = log.archiveBefore(5, options)
+    await env.settle()
+    expect(log.archives()).toEqual([])
+    release()
+    expect(await env.drive(archiving)).toMatchObject({ firstSequence: 5, unreadable: { from: 1, to: 4 } })
+    await env.drive(log.close())
+  })
+
   it('is planned by who only reads, beside the writer', async () => {
     const { env, log } = await prepared()
     const reader = await env.drive(openReadOnly<Item>(DIR, { environment: env }))
@@ -456,5 +472,7 @@ describe('retention only plans', () => {
     const manifest = { segments: [] } as never
     expect(codeOf(() => planRetention(manifest, {}, 0))).toBe('INVALID_ARGUMENT')
     expect(codeOf(() => planRetention(manifest, { segments: -1 }, 0))).toBe('INVALID_ARGUMENT')
+    const misnamed = { segments: 1, records: 1000 } as never
+    expect(codeOf(() => planRetention(manifest, misnamed, 0))).toBe('INVALID_ARGUMENT')
   })
 })

@@ -1,22 +1,22 @@
-import type { Finding } from '../../recovery/evidence.ts'
-import { Watch } from '../../recovery/verify-progress.ts'
-import type { VerifyReport } from '../../recovery/verify.ts'
-import type { Environment } from '../../segments/env/environment.ts'
-import type { Steps } from '../../segments/env/steps.ts'
-import { SeglogError, hasCode } from '../../segments/errors.ts'
-import type { SidecarSection } from '../../segments/format/sidecar.ts'
-import type { Manifest, SealedLine } from '../../segments/format/manifest.ts'
-import { sidecarName } from '../../segments/format/names.ts'
-import { KeyPairs } from '../../segments/key-pairs.ts'
-import type { Sidecar } from '../../segments/sidecar.ts'
-import { FINDINGS_MAX, type VerifyOptions } from '../operations.ts'
-import type { Entry } from '../read/entry.ts'
-import { later } from '../read/later.ts'
-import type { Reading } from '../read/reading.ts'
-import type { SegmentRef } from '../read/segment-ref.ts'
-import { addKeys } from './built-tables.ts'
-import type { KeyDefinition } from './definitions.ts'
-import { isUnreadable, readableRecords } from './readable.ts'
+import type { Finding } from '../recovery/evidence.ts'
+import { Watch } from '../recovery/verify-progress.ts'
+import type { VerifyReport } from '../recovery/verify.ts'
+import type { Environment } from '../segments/env/environment.ts'
+import type { Steps } from '../segments/env/steps.ts'
+import { SeglogError, hasCode } from '../segments/errors.ts'
+import type { SidecarSection } from '../segments/format/sidecar.ts'
+import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
+import { sidecarName } from '../segments/format/names.ts'
+import { KeyPairs, PAIR } from '../segments/key-pairs.ts'
+import type { Sidecar } from '../segments/sidecar.ts'
+import { FINDINGS_MAX, type VerifyOptions } from './operations.ts'
+import type { Entry } from './read/entry.ts'
+import { later } from './read/later.ts'
+import type { Reading } from './read/reading.ts'
+import type { SegmentRef } from './read/segment-ref.ts'
+import { addKeys } from './keys/built-tables.ts'
+import type { KeyDefinition } from './keys/definitions.ts'
+import { isUnreadable, readableRecords } from './keys/readable.ts'
 
 /** What the tables of keys are compared with: the records of a log that is open. */
 export interface KeyCheckSource<T> {
@@ -124,7 +124,7 @@ function* firstDifference(
       const index = page.indexAt(item)
       if (unreadable.has(index)) continue
       if (sorted[at] !== page.hashAt(item) || sorted[at + 1] !== index) return Math.min(index, sorted[at + 1] ?? index)
-      at += 2
+      at += PAIR
     }
   }
   return sorted[at + 1]

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { cbor } from '../../../lib/codecs/cbor.ts'
-import type { KeyOptions } from '../../../lib/keys/definitions.ts'
-import { openLogWith, openReadOnly } from '../../../lib/open.ts'
-import type { VerifyReport } from '../../../recovery/verify.ts'
-import type { Environment } from '../../../segments/env/environment.ts'
-import { memoryEnvironment } from '../../../segments/env/memory.ts'
-import { sidecarName } from '../../../segments/format/names.ts'
-import { PAGE_BYTES, decodeFooter, sealPage } from '../../../segments/format/sidecar.ts'
-import { overwrite, readFile } from '../../conformance/worlds.ts'
+import { cbor } from '../../lib/codecs/cbor.ts'
+import type { KeyOptions } from '../../lib/keys/definitions.ts'
+import { openLogWith, openReadOnly } from '../../lib/open.ts'
+import type { VerifyReport } from '../../recovery/verify.ts'
+import type { Environment } from '../../segments/env/environment.ts'
+import { memoryEnvironment } from '../../segments/env/memory.ts'
+import { sidecarName } from '../../segments/format/names.ts'
+import { PAGE_BYTES, decodeFooter, sealPage } from '../../segments/format/sidecar.ts'
+import { overwrite, readFile } from '../conformance/worlds.ts'
 
 interface Order {
   readonly id: number
