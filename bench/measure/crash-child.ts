@@ -4,9 +4,9 @@ import { smallRecords } from './events.ts'
 
 /**
  * Fills a log until its active segment is as long as segments get and nearly full, says how many records it was told are
- * on disk, and dies in the middle of a group.
+ * on disk, and dies: in the middle of a group, or between two.
  */
-const [directory, length] = [process.argv[2]!, Number(process.argv[3])]
+const [directory, length, where] = [process.argv[2]!, Number(process.argv[3]), process.argv[4]!]
 const log = await openLog(directory, { segmentBytes: length })
 const records = smallRecords(Infinity)[Symbol.iterator]()
 let active = ''
@@ -21,7 +21,7 @@ for (;;) {
   if (statSync(`${directory}/${active}`).size === length && filled > length * 0.94) break
 }
 const known = log.highWatermark
-for (let n = 0; n < 1_000; n++) log.append(records.next().value)
+if (where === 'in a group') for (let n = 0; n < 1_000; n++) log.append(records.next().value)
 writeSync(1, String(known))
 // The group begins to be written in this turn of the event loop; it is in flight when the process ends.
 setImmediate(() => process.kill(process.pid, 'SIGKILL'))
