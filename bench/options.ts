@@ -15,8 +15,8 @@ export const wanted = valueOf('--only')?.split(',')
 /** `--growth 1e8`: up to how many records a log grows. */
 export const growthRecords = Number(valueOf('--growth') ?? (isQuick ? 100_000 : 10_000_000))
 
-/** How often each contestant runs, besides once to warm up. */
-export const rounds = isQuick ? 2 : 7
+/** How often each contestant runs, besides once to warm up: `--rounds 3` where there is little time. */
+export const rounds = isQuick ? 2 : Number(valueOf('--rounds') ?? 7)
 
 /** One of two amounts of work. */
 export function amount(full: number, quick: number): number {

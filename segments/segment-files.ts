@@ -3,8 +3,11 @@ import { type Steps, step } from './env/steps.ts'
 import { makeFile, writeAll } from './files.ts'
 import type { SegmentHandles } from './segment.ts'
 
-/** Zeros go out in pieces of this size, one at a time, so that group writes find room between them. */
-const PIECE_BYTES = 1024 * 1024
+/**
+ * Zeros go out in pieces of this size, one at a time. Each takes a turn of the event loop, of which a burst of appends has
+ * few: with pieces of a MiB the segment after one of 16 MiB was not ready when that was full.
+ */
+const PIECE_BYTES = 8 * 1024 * 1024
 const ZEROS = Buffer.alloc(PIECE_BYTES)
 
 /** Writes zeros from `from` up to `to`. */
