@@ -77,7 +77,7 @@ export class Archiver {
       await this.sealed()
       const { lines, place, report } = planArchive(this.env, this.directory, this.manifests.latest, sequence, options)
       if (options.dryRun !== true && lines.length > 0) {
-        if (place !== undefined) makeReady(this.env, place)
+        if (place !== undefined) this.makePlace(place)
         const watch = this.watchOf(options)
         await this.run('archiving', options, moveOut(this.env, this.directory, this.manifests, lines, place, watch))
       }
@@ -107,6 +107,14 @@ export class Archiver {
     const result = this.last.then(act)
     this.last = result.catch(() => undefined)
     return result
+  }
+
+  private makePlace(place: string): void {
+    try {
+      makeReady(this.env, place)
+    } catch (error) {
+      throw wrapSystemError(error, 'archiving', { file: place })
+    }
   }
 
   private watchOf({ onProgress, signal }: WatchOptions): Watch {
@@ -173,8 +181,12 @@ function placeOf(env: Environment, directory: string, to: string | undefined): s
   return path === archiveOf(directory, undefined) ? undefined : path
 }
 
-function firstLive({ segments }: Manifest): number {
-  return segments.find(isSealed)?.firstSequence ?? (segments.findLast(isArchived)?.lastSequence ?? 0) + 1
+/** A segment whose sealing failed stands before sealed ones, and its line does not say where it begins. */
+function firstLive({ segments, lost }: Manifest): number {
+  const line = segments.find(({ state }) => state !== 'archived')
+  if (line?.state === 'sealed') return line.firstSequence
+  const next = (segments.findLast(isArchived)?.lastSequence ?? 0) + 1
+  return (lost.find(({ from, to }) => from <= next && next <= to)?.to ?? next - 1) + 1
 }
 
 /** Sealed segments that lie wholly before a record, from the first live one on without a gap. */
@@ -203,8 +215,4 @@ function describe(line: SealedLine, place: string): ArchivedSegment {
 
 function isArchived(line: SegmentLine): line is SealedLine {
   return line.state === 'archived'
-}
-
-function isSealed(line: SegmentLine): line is SealedLine {
-  return line.state === 'sealed'
 }

@@ -28,7 +28,7 @@ export class Sealer {
   private readonly manifests: ManifestStore
   private readonly sidecars: SidecarStore
   private readonly endTrail: EndTrail
-  /** Segments that no manifest calls sealed yet, or that have no sidecar yet, in order; also those whose sealing failed. */
+  /** Segments that no manifest calls sealed yet, or that have no sidecar yet, in order; also those that could not be cut. */
   readonly underWay: Segment[] = []
   /** Those still to be worked on; the first is. */
   private readonly waiting: Segment[] = []
@@ -58,12 +58,13 @@ export class Sealer {
   private sealNow(segment: Segment): void {
     const { handles } = segment
     segment.handles = undefined
+    let failure: unknown = null
     try {
       runNow(this.env, this.work(segment, handles))
-      this.underWay.splice(this.underWay.indexOf(segment), 1)
     } catch (error) {
-      this.failure = error
+      failure = error
     }
+    this.settle(segment, failure)
   }
 
   private next(segment: Segment): void {
@@ -71,13 +72,22 @@ export class Sealer {
       const { handles } = segment
       segment.handles = undefined
       runLater(this.env, this.work(segment, handles), (error) => {
-        if (error) this.failure = error
-        else this.underWay.splice(this.underWay.indexOf(segment), 1)
+        this.settle(segment, error)
         this.waiting.shift()
         if (this.waiting.length > 0) this.next(this.waiting[0]!)
         else for (const done of this.idleWaiters.splice(0)) done()
       })
     })
+  }
+
+  /**
+   * A segment that is listed as sealed is no open one, even if that manifest or its sidecar could not be written: the next
+   * generation says it, too, and from here on it may be archived.
+   */
+  private settle(segment: Segment, failure: unknown): void {
+    if (failure !== null) this.failure = failure
+    const line = this.manifests.latest.segments.find(({ ordinal }) => ordinal === segment.plan.ordinal)
+    if (failure === null || line?.state === 'sealed') this.underWay.splice(this.underWay.indexOf(segment), 1)
   }
 
   /** Calls `done` when nothing waits to be sealed: at once, or after the last one. */

@@ -312,6 +312,32 @@ describe('an archive and its log', () => {
     await env.drive(log.close())
   })
 
+  it('a log whose first segment could not be sealed begins with that one', async () => {
+    const env = machine()
+    const log = await open(env)
+    fill(log, 4)
+    log.roll()
+    env.calls.fault({ when: (call) => call.do === 'truncate', outcome: 'ENOSPC', times: 1 })
+    fill(log, 8)
+    await env.settle()
+    log.roll()
+    fill(log, 9)
+    await env.settle()
+    expect(log.stats().backgroundFailure).toBeDefined()
+    expect(await env.drive(log.archiveBefore(9))).toMatchObject({ segments: [], firstSequence: 1 })
+    expect(log.firstSequence).toBe(1)
+    await env.drive(log.close())
+  })
+
+  it('a place that cannot be looked at is an error of ours, and nothing is changed', async () => {
+    const { env, log } = await sealed()
+    env.calls.fault({ when: (call) => call.do === 'stat' && call.path === ELSEWHERE, outcome: 'EIO', times: 1 })
+    const archiving = env.drive(log.archiveBefore(9, { to: ELSEWHERE }))
+    await expect(archiving).rejects.toMatchObject({ name: 'SeglogError', code: 'IO', file: ELSEWHERE })
+    expect(sequences(log)).toEqual(upTo(1, 13))
+    await env.drive(log.close())
+  })
+
   it('a file of another log in the place is left alone', async () => {
     const { env, log } = await sealed()
     env.files.makeDirectory(ELSEWHERE)
