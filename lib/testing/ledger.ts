@@ -13,6 +13,8 @@ export interface BackupNote {
   readonly directory: string
   /** It must reach this record at least. */
   readonly atLeast: number
+  /** How many records may be lost in it: one where a byte was damaged, and who made it died before he could say which. */
+  readonly mayLose: number
   /** Its last record, when it was said to be done. */
   done?: number
   /** What it may hold: what was there while it was made. */

@@ -126,7 +126,8 @@ function heal({ env, ledger }: Session): void {
 
 function begin({ ledger }: Session, what: string): BackupNote {
   ledger.backupsMade += 1
-  const note = { directory: `/volume/${what}-${ledger.backupsMade}`, atLeast: ledger.acknowledged }
+  const mayLose = ledger.rot === undefined ? 0 : 1
+  const note = { directory: `/volume/${what}-${ledger.backupsMade}`, atLeast: ledger.acknowledged, mayLose }
   ledger.backups.push(note)
   return note
 }
