@@ -8,17 +8,11 @@ import { Sidecar, identityOf, readFooter } from '../segments/sidecar.ts'
 
 /**
  * Payloads of the dictionary frames of a sealed segment, from the sidecar beside it: a second copy, of use where such a
- * frame is damaged. Empty where there is no sidecar that is sound and belongs to it; whatever keeps it from being read
- * costs no more than the copy.
+ * frame is damaged. Empty where there is no sidecar that is sound and belongs to it; one that cannot be read is an error.
  */
 export function* definitionsBeside(segment: string, logId: string, line: SealedLine): Steps<readonly Uint8Array[]> {
   const path = `${segment.slice(0, segment.lastIndexOf('/'))}/${sidecarName(line.ordinal)}`
-  try {
-    return (yield* withFileIfThere(path, (handle) => definitionsIn(handle, logId, line))) ?? []
-  } catch (error) {
-    if (!(error instanceof Error)) throw error
-    return []
-  }
+  return (yield* withFileIfThere(path, (handle) => definitionsIn(handle, logId, line))) ?? []
 }
 
 function* definitionsIn(handle: Handle, logId: string, line: SealedLine): Steps<readonly Uint8Array[] | undefined> {

@@ -190,7 +190,9 @@ class Salvage {
     const baseTimestamp = key.baseTimestamp ?? (scan.baseTimestamp || BigInt(writer.lines.at(-1)?.lastTimestamp ?? 0))
     this.watch.enter(it.size)
     const runs = runsOf(scan, accepted, this.last, proven)
-    const beside = line === undefined ? [] : yield* definitionsBeside(it.path, source.manifest.logId, line)
+    // Without a hole no frame is missing, and the sidecar is not asked.
+    const isWhole = line === undefined || scan.holes.length === 0
+    const beside = isWhole ? [] : yield* definitionsBeside(it.path, source.manifest.logId, line)
     yield* writer.writeRuns(
       {
         path: it.path,

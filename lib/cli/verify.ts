@@ -67,7 +67,7 @@ export const verify: Command = {
 /** Tables of keys are compared with values, so by who can decode them; a log that cannot be opened is verified without. */
 async function verified(request: Request, directory: string, options: VerifyOptions): Promise<VerifyReport> {
   const opened = await openForReading(request).catch((error: unknown) => {
-    if (!(error instanceof SeglogError)) throw error
+    if (!(error instanceof SeglogError) || error.code === 'IO') throw error
   })
   if (opened === undefined) return verifyLog(directory, { ...options, environment: request.world.env })
   const { log, values } = opened
