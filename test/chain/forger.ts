@@ -3,15 +3,14 @@ import { Watch } from '../../recovery/verify-progress.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { runNow } from '../../segments/env/steps.ts'
 import { addToDigest, DIGEST_START } from '../../segments/format/checksum.ts'
-import { emptyDraft } from '../../segments/format/frame-draft.ts'
 import { FrameEncoder } from '../../segments/format/frame.ts'
 import { encodeHeader, type Predecessor } from '../../segments/format/header.ts'
-import { FRAMES_START, KIND, NO_CLAIM, SLOT, TIME_DELTA_LIMIT } from '../../segments/format/layout.ts'
+import { FRAMES_START, KIND, SLOT } from '../../segments/format/layout.ts'
 import { decodeManifest, encodeManifest, type Manifest, type SegmentLine } from '../../segments/format/manifest.ts'
 import { parseName } from '../../segments/format/names.ts'
 import { encodeSlot, SLOT_OFFSETS } from '../../segments/format/slots.ts'
 import { DIR, manifests, names, SLOTS } from '../recovery/world.ts'
-import { type PlainFrame, plainHash, plainStart, type PlainSegment, readSegments } from './frames.ts'
+import { type PlainFrame, putFrame, plainHash, plainStart, type PlainSegment, readSegments } from './frames.ts'
 
 /** What a segment is once it is written anew. */
 interface Written {
@@ -54,17 +53,10 @@ function write(env: SimulatedEnvironment, segment: PlainSegment, before: Written
   const bytes = Buffer.alloc(2 * header.segmentBytes)
   encodeHeader(header).copy(bytes)
   const encoder = new FrameEncoder()
-  const draft = emptyDraft()
   let end = FRAMES_START
   let digest = DIGEST_START
   for (const frame of frames) {
-    const delta = frame.timestamp - header.baseTimestamp
-    const isWide = end === FRAMES_START || delta < 0n || delta >= TIME_DELTA_LIMIT
-    const { kind, flags, sequence, hash, originalBytes, keys } = frame
-    Object.assign(draft, { kind, flags, sequence, hash, originalBytes, keys, claim: NO_CLAIM })
-    draft.timeDelta = isWide ? 0 : Number(delta)
-    draft.timestamp = isWide ? frame.timestamp : undefined
-    end += encoder.encode(bytes, end, end, header.salt, draft, frame.payload)
+    end += putFrame(encoder, bytes, end, header, frame)
     digest = addToDigest(digest, encoder.crc)
   }
   const length = isSealed ? end : Math.max(end, header.segmentBytes)

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
-import { Block, FrameDecoder, wholeSequence } from '../../segments/format/frame.ts'
+import { emptyDraft } from '../../segments/format/frame-draft.ts'
+import { Block, FrameDecoder, type FrameEncoder, wholeSequence } from '../../segments/format/frame.ts'
 import { type SegmentHeader, decodeHeader } from '../../segments/format/header.ts'
-import { CHAIN_HEAD_BYTES, FRAMES_START, TAG, UNIT } from '../../segments/format/layout.ts'
+import { CHAIN_HEAD_BYTES, FRAMES_START, NO_CLAIM, TAG, TIME_DELTA_LIMIT, UNIT } from '../../segments/format/layout.ts'
 import { parseName } from '../../segments/format/names.ts'
 import { DIR } from '../recovery/world.ts'
 
@@ -33,15 +34,35 @@ const NO_FLAGS = ~(TAG.kindMask | TAG.padMask | TAG.wide | TAG.chained | TAG.com
 
 /** All used segments below a directory with all their valid frames, in order; archived ones too. */
 export function readSegments(env: SimulatedEnvironment, directory = DIR): PlainSegment[] {
-  const found = env.files.paths(directory).flatMap((path) => {
+  const paths = env.files.paths(directory).filter((path) => path.endsWith('.log'))
+  return segmentsIn(paths.map((path) => [path, Buffer.from(env.files.read(path))] as const))
+}
+
+/** The same of these files. */
+export function segmentsIn(files: readonly (readonly [path: string, bytes: Buffer])[]): PlainSegment[] {
+  const found = files.flatMap(([path, bytes]) => {
     const parsed = parseName(path.slice(path.lastIndexOf('/') + 1))
     if (parsed.kind !== 'segment' || path.includes('/cut/')) return []
-    const bytes = Buffer.from(env.files.read(path))
     const finding = decodeHeader(bytes.subarray(0, FRAMES_START))
     if (finding.found !== 'header') return []
     return [{ ordinal: parsed.number, path, header: finding.header, frames: framesOf(bytes, finding.header) }]
   })
   return found.sort((a, b) => a.ordinal - b.ordinal)
+}
+
+/** Puts a frame at this place of its segment, with a sound CRC and whatever hash it has; returns its length. */
+export function putFrame(
+  encoder: FrameEncoder,
+  bytes: Buffer,
+  at: number,
+  { salt, baseTimestamp }: SegmentHeader,
+  { kind, flags, sequence, timestamp, hash, originalBytes, keys, payload }: PlainFrame,
+): number {
+  const delta = timestamp - baseTimestamp
+  const isWide = at === FRAMES_START || delta < 0n || delta >= TIME_DELTA_LIMIT
+  const timeOf = { timeDelta: isWide ? 0 : Number(delta), timestamp: isWide ? timestamp : undefined }
+  const draft = { ...emptyDraft(), kind, flags, sequence, hash, originalBytes, keys, claim: NO_CLAIM, ...timeOf }
+  return encoder.encode(bytes, at, at, salt, draft, payload)
 }
 
 function framesOf(bytes: Buffer, header: SegmentHeader): PlainFrame[] {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { cbor } from '../../../lib/codecs/cbor.ts'
-import type { Log } from '../../../lib/log.ts'
-import { codeLater, codeOf, everywhere, open } from '../../conformance/worlds.ts'
+import { cbor } from '../../lib/codecs/cbor.ts'
+import type { Log } from '../../lib/log.ts'
+import { codeLater, codeOf, everywhere, open } from './worlds.ts'
 
 interface Command {
   readonly id?: string | readonly string[]
