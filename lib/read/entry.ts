@@ -21,7 +21,7 @@ export interface Entry<T> {
  * value out: who never asks for values leaves blocks to the collector instead of paying for copies.
  */
 export interface Page {
-  block: Block
+  readonly block: Block
   undecoded: number
 }
 
@@ -33,19 +33,29 @@ export interface EntrySource<T> {
   readonly decoder: Decoder<T>
 }
 
+/** What few records have beside their payload. */
+interface Extras {
+  /** Where functions make keys: the key block that the record was appended with. */
+  keyBlock: Buffer | undefined
+  /** Length before compression; undefined where nothing is compressed. */
+  originalBytes: number | undefined
+}
+
+/**
+ * Only the sequence is a property of its own: what else there is belongs to nobody who prints, copies or compares entries,
+ * and two entries of one record are equal however they were found.
+ */
 export class StoredEntry<T> implements Entry<T> {
   readonly sequence: number
-  /** Where functions make keys: the key block that the record was appended with. */
-  keyBlock: Buffer | undefined = undefined
-  protected readonly source: EntrySource<T>
-  private readonly delta: number
-  private readonly whole: bigint | undefined
-  protected page: Page | undefined
-  protected readonly bytes: Buffer
-  protected readonly start: number
-  protected readonly end: number
-  private readonly plain: boolean
-  private decoded: T | undefined
+  readonly #source: EntrySource<T>
+  readonly #delta: number
+  readonly #whole: bigint | undefined
+  readonly #extras: Extras | undefined
+  #page: Page | undefined
+  readonly #start: number
+  readonly #end: number
+  readonly #plain: boolean
+  #decoded: T | undefined = undefined
 
   constructor(
     sequence: number,
@@ -56,58 +66,76 @@ export class StoredEntry<T> implements Entry<T> {
     delta: number,
     whole: bigint | undefined,
     plain: boolean,
+    extras: Extras | undefined,
   ) {
     this.sequence = sequence
-    this.source = source
-    this.page = page
-    this.bytes = page.block.bytes
-    this.start = start
-    this.end = end
-    this.delta = delta
-    this.whole = whole
-    this.plain = plain
+    this.#source = source
+    this.#delta = delta
+    this.#whole = whole
+    this.#extras = extras
+    this.#page = page
+    this.#start = start
+    this.#end = end
+    this.#plain = plain
     page.undecoded += 1
   }
 
   get timestampNs(): bigint {
-    return this.whole ?? this.source.baseTimestamp + BigInt(this.delta)
+    return this.#whole ?? this.#source.baseTimestamp + BigInt(this.#delta)
   }
 
   get value(): T {
-    if (this.page !== undefined) this.decode(this.page, this.bytes, this.start, this.end)
-    return this.decoded as T
+    if (this.#page !== undefined) this.#decode(this.#page)
+    return this.#decoded as T
   }
 
-  protected decode(page: Page, bytes: Uint8Array, start: number, end: number): void {
+  get keyBlock(): Buffer | undefined {
+    return this.#extras?.keyBlock
+  }
+
+  /** As the command prints records: JSON has no numbers of this length. */
+  toJSON(): { sequence: number; timestampNs: string; value: T } {
+    return { sequence: this.sequence, timestampNs: String(this.timestampNs), value: this.value }
+  }
+
+  /** For `console.log`. A value that cannot be read must not end it. */
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {
+    const { sequence, timestampNs } = this
+    let value: unknown
     try {
-      this.decoded = this.source.decoder.decode(bytes, start, end, this.plain)
+      value = this.value
+    } catch (error) {
+      value = error
+    }
+    return `Entry ${inspect({ sequence, timestampNs, value }, options)}`
+  }
+
+  #decode(page: Page): void {
+    const originalBytes = this.#extras?.originalBytes
+    let bytes: Uint8Array = page.block.bytes
+    let start = this.#start
+    let end = this.#end
+    if (originalBytes !== undefined) {
+      bytes = originalPayload(this.#source, this.sequence, bytes.subarray(start, end), originalBytes)
+      start = 0
+      end = bytes.length
+    }
+    try {
+      this.#decoded = this.#source.decoder.decode(bytes, start, end, this.#plain)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       throw new SeglogError('DECODE', `the codec cannot read record ${this.sequence}: ${reason}`, {
-        file: this.source.path,
+        file: this.#source.path,
         sequence: this.sequence,
         cause: error,
       })
     }
-    this.page = undefined
+    this.#page = undefined
     page.undecoded -= 1
   }
 }
 
-/** A record whose payload is compressed. */
-class CompressedEntry<T> extends StoredEntry<T> {
-  originalBytes = 0
-
-  override get value(): T {
-    const { page } = this
-    if (page !== undefined) {
-      const stored = this.bytes.subarray(this.start, this.end)
-      const payload = originalPayload(this.source, this.sequence, stored, this.originalBytes)
-      this.decode(page, payload, 0, payload.length)
-    }
-    return super.value
-  }
-}
+type Inspect = (value: unknown, options: object) => string
 
 /** The entry of the frame that was just read; its payload lies in `page`, `shift` bytes behind where it was read. */
 export function entryOf<T>(
@@ -121,19 +149,16 @@ export function entryOf<T>(
   const start = decoder.payloadStart + shift
   const end = decoder.payloadEnd + shift
   const plain = (tag & TAG.plain) !== 0
-  if ((tag & (TAG.compressed | TAG.keys)) === 0) {
-    return new StoredEntry(sequence, source, page, start, end, timeDelta, timestamp, plain)
+  const extras = (tag & (TAG.compressed | TAG.keys)) === 0 ? undefined : extrasOf(decoder)
+  return new StoredEntry(sequence, source, page, start, end, timeDelta, timestamp, plain, extras)
+}
+
+function extrasOf(decoder: FrameDecoder): Extras {
+  const { tag, source, keysStart, keysEnd } = decoder
+  return {
+    keyBlock: (tag & TAG.keys) === 0 ? undefined : Buffer.from(source.subarray(keysStart, keysEnd)),
+    originalBytes: (tag & TAG.compressed) === 0 ? undefined : decoder.originalBytes,
   }
-  let entry: StoredEntry<T>
-  if ((tag & TAG.compressed) === 0) {
-    entry = new StoredEntry(sequence, source, page, start, end, timeDelta, timestamp, plain)
-  } else {
-    const compressed = new CompressedEntry(sequence, source, page, start, end, timeDelta, timestamp, plain)
-    compressed.originalBytes = decoder.originalBytes
-    entry = compressed
-  }
-  if ((tag & TAG.keys) !== 0) entry.keyBlock = Buffer.from(decoder.source.subarray(decoder.keysStart, decoder.keysEnd))
-  return entry
 }
 
 const ROOM_BYTES = 16 * 1024
