@@ -19,7 +19,16 @@ import type { SegmentRef } from './read/segment-ref.ts'
 import type { LogView } from './read/view.ts'
 import type { Walk } from './read/walk.ts'
 
-/** Archived segments of one log in a directory of their own, or one of them alone; read-only. Made by `openArchived`. */
+/**
+ * Archived segments of one log in a directory of their own, or one of them alone; read-only. Made by `openArchived`.
+ *
+ * @example
+ * import { openArchived } from 'seglog'
+ *
+ * const cold = await openArchived('./cold')
+ * console.log(cold.firstSequence, 'to', cold.lastSequence)
+ * await cold.close()
+ */
 export class ArchivedSegments<T> {
   readonly directory: string
   /** First and last record; between them some may be in no segment that is here. */
@@ -36,22 +45,45 @@ export class ArchivedSegments<T> {
     this.reading = new Reading(env, view, options.codec, options)
   }
 
-  /** Undefined outside of what is here; throws GAP for a record between two segments, CORRUPT for one that is damaged. */
+  /**
+   * Undefined outside of what is here; throws GAP for a record between two segments, CORRUPT for one that is damaged,
+   * IO for one that cannot be read.
+   *
+   * @example
+   * cold.get(1)?.value.id // → 'a'
+   */
   get(sequence: number): Entry<T> | undefined {
     return sequence < this.firstSequence ? undefined : this.reading.get(sequence)
   }
 
-  /** Records of a range, in order, as in a live log. */
+  /**
+   * Records of a range, in order, as in a live log. Throws INVALID_ARGUMENT; a walk throws GAP, CORRUPT or IO behind
+   * the last record that it can give.
+   *
+   * @example
+   * Array.from(cold.read({ limit: 2 }), ({ value }) => value.id) // → [ 'a', 'b' ]
+   */
   read(options: ReadOptions = {}): Records<T> {
     return this.reading.read({ from: this.firstSequence, ...options })
   }
 
-  /** Checks every frame; see `verifyLog`. A segment that was cut between two frames cannot be told from a whole one here. */
+  /**
+   * Checks every frame; see `verifyLog`. A segment that was cut between two frames cannot be told from a whole one
+   * here. Rejects with NOT_A_LOG, UNSUPPORTED_FORMAT or IO.
+   *
+   * @example
+   * const { isSound } = await cold.verify() // → { isSound: true }
+   */
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     return verifySegments(this.directory, { ...options, environment: this.env })
   }
 
-  /** Closes the files that are open. Repeated calls share one result. */
+  /**
+   * Closes the files that are open. Repeated calls share one result. Rejects with IO.
+   *
+   * @example
+   * await cold.close()
+   */
   close(): Promise<void> {
     return this.reading.close()
   }

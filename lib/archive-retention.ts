@@ -14,7 +14,9 @@ export interface Keep {
 
 /** What `archiveBefore` is to be given; undefined where nothing is to be archived. */
 export interface RetentionPlan {
+  /** First record that stays. */
   readonly before: number | undefined
+  /** What would go: how many segments, and bytes of them. */
   readonly segments: number
   readonly bytes: number
 }

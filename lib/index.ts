@@ -1,6 +1,6 @@
 export { openArchived, openLog, type OpenLogOptions, openReadOnly, type OpenReadOnlyOptions } from './open.ts'
 export type { ReadOnlyLog } from './read-only.ts'
-export type { ReadOnlyReport } from './look.ts'
+export type { ReadOnlyReport, WriterLife } from './look.ts'
 export type { Log, LogStats } from './log.ts'
 export type { OpenOptions } from './options.ts'
 export {
@@ -47,7 +47,24 @@ export type { Progress } from '../recovery/verify-progress.ts'
 export type { VerifyReport } from '../recovery/verify.ts'
 export type { ChainReport } from '../recovery/verify-chain.ts'
 export type { Finding } from '../recovery/evidence.ts'
-export type { Anchor, Manifest, RunIdentity, RunStatus } from '../segments/format/manifest.ts'
-export type { Environment } from '../segments/env/environment.ts'
+export type { Row as RecoveryRow } from '../recovery/decide.ts'
+export type {
+  Anchor,
+  CursorState,
+  LogOptions,
+  Manifest,
+  OpenLine,
+  RunIdentity,
+  RunStatus,
+  SealedLine,
+  SegmentLine,
+  SequenceRange,
+  StoredDefinition,
+} from '../segments/format/manifest.ts'
+export type { ChainName } from '../segments/format/chain.ts'
+export type { Position } from '../segments/format/slots.ts'
+export type { CompressionName } from '../segments/format/compression.ts'
+export type { Environment, ProcessIdentity, SocketProbe } from '../segments/env/environment.ts'
 export { memoryEnvironment, type MemoryOptions } from '../segments/env/memory.ts'
-export { nodeEnvironment } from '../segments/env/node.ts'
+export { nodeEnvironment, type NodeOptions } from '../segments/env/node.ts'
+export type { DurableWrites } from '../segments/env/node-files.ts'

@@ -54,7 +54,7 @@ export interface LogStats {
   readonly queuedBytes: number
   /** Whether the queue is above its soft limit: `await log.ready()` before appending more. */
   readonly isBehind: boolean
-  /** Sidecars that were of no use and are made anew. */
+  /** How many sidecars were of no use and are made anew. */
   readonly sidecarsRemade: number
   /** Segments that came into use since the log was opened. */
   readonly rolls: number
@@ -76,7 +76,23 @@ export interface LogParts<T> {
   readonly release: () => void
 }
 
-/** A log that is open for writing. Made by `openLog`. */
+/**
+ * A log that is open for writing. Made by `openLog`. Arguments that are not what a call takes are INVALID_ARGUMENT, and
+ * every call that reads or writes is CLOSED after `close`; what else can go wrong stands with each. A value belongs to
+ * the caller again as soon as the call returns: it was encoded by then. Numbers are sequences where nothing else is
+ * said.
+ *
+ * @example
+ * import { openLog } from 'seglog'
+ *
+ * interface Order { id: string; buy?: number; sell?: number; price: number }
+ * const log = await openLog<Order>('./orders', { keys: { id: 'id' } })
+ * await log.commit({ id: 'a', buy: 10, price: 101 }) // → 1
+ * await log.commit({ id: 'b', sell: 4, price: 101 }) // → 2
+ * await log.commit({ id: 'c', buy: 1, price: 99 }) // → 3
+ * for (const { sequence, value } of log.read()) console.log(sequence, value.id)
+ * await log.close()
+ */
 export class Log<T> {
   /** What the opening found and did. */
   readonly recovery: RecoveryReport
@@ -150,8 +166,12 @@ export class Log<T> {
   }
 
   /**
-   * The hash of all that is on disk, in a log with `chain`; undefined in others. Kept elsewhere, `verify({ expect: head })`
-   * shows a log that was cut or written anew.
+   * The hash of all that is on disk, in a log with `chain`; undefined in others. Kept elsewhere, `verify({ expect: head
+   * })` shows a log that was cut or written anew. Throws nothing.
+   *
+   * @example
+   * const kept = log.head() // { sequence, hash } in a log with a chain, to be kept where nobody changes it
+   * const { isSound } = await log.verify({ expect: kept })
    */
   head(): ChainHead | undefined {
     return this.writer.head
@@ -159,14 +179,27 @@ export class Log<T> {
 
   /**
    * Numbers, encodes and queues a record, and returns its sequence at once; `durable` tells when it is on disk. Throws
-   * ENCODE, TOO_LARGE, OUT_OF_ORDER, CLOSED, DISK_FULL (no room for another segment) or FAILED; then nothing was appended.
+   * ENCODE, TOO_LARGE, OUT_OF_ORDER, DISK_FULL (no room for another segment) or FAILED; then nothing was appended. Only
+   * where the queue is above its hard limit it writes before it returns, and may then throw IO or DISK_FULL for what
+   * was queued.
+   *
+   * @example
+   * const sequence = log.append({ id: 'd', buy: 5, price: 100 }) // → 4
+   * await log.durable(sequence)
    */
   append(value: T, options?: RecordOptions): number {
     this.mustBeWritable()
     return this.writing.append(value, options)
   }
 
-  /** Appends several records of which, after any crash, all or none are there. Returns the last sequence. */
+  /**
+   * Appends several records of which, after any crash, all or none are there. Returns the last sequence. Throws as
+   * `append` does, and then nothing of the batch was appended; TOO_LARGE also where it does not fit into one segment.
+   *
+   * @example
+   * log.appendBatch([{ id: 'd', buy: 5, price: 100 }, { id: 'e', sell: 5, price: 100 }]) // → 5
+   * await log.sync()
+   */
   appendBatch(values: readonly T[], options?: RecordOptions): number {
     this.mustBeWritable()
     return this.writing.appendBatch(values, options)
@@ -174,7 +207,14 @@ export class Log<T> {
 
   /**
    * Appends a record and resolves with its sequence when it is on disk (or as far as `durability` asks). With `once` it
-   * resolves with a receipt: of this record, or of the one that has the same key.
+   * resolves with a receipt: of this record, or of the one that has the same key. Rejects as `append` throws, and with
+   * IO, DISK_FULL or FAILED where the write or the sync fails: then the record is unknown until the log is opened
+   * again.
+   *
+   * @example
+   * await log.commit({ id: 'd', buy: 5, price: 100 }) // → 4
+   * await log.commit({ id: 'e', buy: 5, price: 100 }, { expect: 4 }) // throws OUT_OF_ORDER
+   * await log.commit({ id: 'd', buy: 5, price: 100 }, { once: 'id' }) // → { sequence: 4, duplicate: true }
    */
   commit(value: T, options: OnceOptions): Promise<Receipt>
   commit(value: T, options?: RecordOptions): Promise<number>
@@ -185,7 +225,11 @@ export class Log<T> {
 
   /**
    * Appends a batch and resolves with its last sequence when all of it is on disk. An empty batch resolves with the
-   * high-watermark.
+   * high-watermark. Rejects as `commit` does; of a batch that is unknown after IO, DISK_FULL or FAILED the next opening
+   * finds all or nothing.
+   *
+   * @example
+   * await log.commitBatch([{ id: 'd', buy: 5, price: 100 }, { id: 'e', sell: 5, price: 100 }]) // → 5
    */
   commitBatch(values: readonly T[], options: OnceOptions): Promise<Receipt>
   commitBatch(values: readonly T[], options?: RecordOptions): Promise<number>
@@ -194,7 +238,14 @@ export class Log<T> {
     return isOnce(options) ? this.writing.onceLater(values, options, append) : this.writing.committed(append, options)
   }
 
-  /** Appends a record and returns when it, and everything before it, is on disk. Does not need the event loop. */
+  /**
+   * Appends a record and returns when it, and everything before it, is on disk. Does not need the event loop. Throws as
+   * `append` does, and IO, DISK_FULL or FAILED where the write or the sync fails: then the record is unknown.
+   *
+   * @example
+   * log.commitSync({ id: 'd', buy: 5, price: 100 }) // → 4
+   * log.highWatermark // → 4
+   */
   commitSync(value: T, options: OnceOptions): Receipt
   commitSync(value: T, options?: RecordOptions): number
   commitSync(value: T, options?: RecordOptions | OnceOptions): number | Receipt {
@@ -204,7 +255,13 @@ export class Log<T> {
     return sequence
   }
 
-  /** Appends a batch and returns when all of it is on disk. */
+  /**
+   * Appends a batch and returns when all of it is on disk. Throws as `commitSync` does: ENCODE, TOO_LARGE or
+   * OUT_OF_ORDER before anything was appended, IO, DISK_FULL or FAILED where it is unknown.
+   *
+   * @example
+   * log.commitBatchSync([{ id: 'd', buy: 5, price: 100 }, { id: 'e', sell: 5, price: 100 }]) // → 5
+   */
   commitBatchSync(values: readonly T[], options: OnceOptions): Receipt
   commitBatchSync(values: readonly T[], options?: RecordOptions): number
   commitBatchSync(values: readonly T[], options?: RecordOptions | OnceOptions): number | Receipt {
@@ -215,60 +272,124 @@ export class Log<T> {
   }
 
   /**
-   * Resolves when this record and everything before it is on disk, at every level. Rejects when the writer fails first:
-   * the record is then unknown; after the next opening it is there whole or not at all.
+   * Resolves when this record and everything before it is on disk, at every level. Rejects with IO, DISK_FULL or FAILED
+   * when the writer fails first: the record is then unknown; after the next opening it is there whole or not at all.
+   * INVALID_ARGUMENT for a record that was never appended.
+   *
+   * @example
+   * const sequence = log.append({ id: 'd', buy: 5, price: 100 })
+   * await log.durable(sequence)
+   * log.highWatermark // → 4
    */
   durable(sequence: number): Promise<void> {
     return this.writing.durable(sequence)
   }
 
-  /** Resolves when everything appended so far is on disk. */
+  /**
+   * Resolves when everything appended so far is on disk. Rejects as `durable` does, with IO, DISK_FULL or FAILED.
+   *
+   * @example
+   * for (const id of ['d', 'e', 'f']) log.append({ id, buy: 1, price: 100 })
+   * await log.sync()
+   * log.highWatermark // → 6
+   */
   sync(): Promise<void> {
     return this.writer.whenDurable(this.lastSequence)
   }
 
-  /** Makes everything appended so far durable before it returns. */
+  /**
+   * Makes everything appended so far durable before it returns. Throws IO, DISK_FULL or FAILED.
+   *
+   * @example
+   * for (const id of ['d', 'e', 'f']) log.append({ id, buy: 1, price: 100 })
+   * log.syncNow()
+   * log.highWatermark // → 6
+   */
   syncNow(): void {
     this.mustBeWritable()
     this.writer.flushNow()
   }
 
-  /** Resolves when the queue is at most at its soft limit: at once, unless `stats().isBehind`. */
+  /**
+   * Resolves when the queue is at most at its soft limit: at once, unless `stats().isBehind`. Rejects with FAILED, or
+   * with what made the writer fail, IO or DISK_FULL.
+   *
+   * @example
+   * for (let price = 1; price <= 1000; price++) {
+   *   log.append({ id: `p${price}`, buy: 1, price })
+   *   await log.ready()
+   * }
+   */
   ready(): Promise<void> {
     return this.writer.whenReady()
   }
 
-  /** Lets the next record start a new segment, so that all before it can be archived. */
+  /**
+   * Lets the next record start a new segment, so that all before it can be archived. Throws DISK_FULL or IO where no
+   * other segment can be made; then nothing changed. FAILED as `append` does.
+   *
+   * @example
+   * log.roll()
+   * await log.commit({ id: 'd', buy: 5, price: 100 })
+   * const { segments } = await log.archiveBefore(4)
+   * segments.length // → 1
+   */
   roll(): void {
     this.mustBeWritable()
     this.writer.roll()
   }
 
   /**
-   * The record with this sequence; undefined outside of 1 to `highWatermark`. Throws GAP, ARCHIVED or CORRUPT where it
-   * should be there and cannot be read.
+   * The record with this sequence; undefined outside of 1 to `highWatermark`. Throws GAP, ARCHIVED, CORRUPT or IO where
+   * it should be there and cannot be read.
+   *
+   * @example
+   * log.get(2)?.value.sell // → 4
+   * log.get(9) // → undefined
    */
   get(sequence: number): Entry<T> | undefined {
     this.mustBeOpen()
     return this.reading.get(sequence)
   }
 
-  /** Records of a range, in order; what is durable when a walk begins. */
+  /**
+   * Records of a range, in order; what is durable when a walk begins. Throws INVALID_ARGUMENT; a walk throws GAP,
+   * ARCHIVED, CORRUPT or IO behind the last record that it can give.
+   *
+   * @example
+   * Array.from(log.read({ from: 2 }), ({ value }) => value.id) // → [ 'b', 'c' ]
+   * Array.from(log.read({ reverse: true, limit: 1 }), ({ sequence }) => sequence) // → [ 3 ]
+   * for await (const { value } of log.read()) console.log(value.price)
+   */
   read(options: ReadOptions = {}): Records<T> {
     this.mustBeOpen()
     return this.reading.read(options)
   }
 
   /**
-   * Records from `from` on, then each one as it becomes durable; ends when the log is closed and all that was durable has
-   * been given. It reads only as far as it is asked for. Rejects as `read` does, and with FAILED when the writer failed.
+   * Records from `from` on, then each one as it becomes durable; ends when the log is closed and all that was durable
+   * has been given. It reads only as far as it is asked for. Rejects as `read` does, and with FAILED when the writer
+   * failed.
+   *
+   * @example
+   * for await (const { sequence } of log.follow({ from: 1 })) {
+   *   if (sequence === 3) break // else it waits for the next record
+   * }
    */
   follow(options: FollowOptions = {}): AsyncIterable<Entry<T>> {
     this.mustBeOpen()
     return this.reading.follow(this.followers, options)
   }
 
-  /** Reads all of the log and tells everything that is not as it should be, its tables of keys included; see `verifyLog`. */
+  /**
+   * Reads all of the log and tells everything that is not as it should be, its tables of keys included; see
+   * `verifyLog`. Rejects as that does, with NOT_A_LOG, UNSUPPORTED_FORMAT or IO; what is damaged is a finding and no
+   * error.
+   *
+   * @example
+   * const { isSound, records, findings } = await log.verify()
+   * isSound // → true
+   */
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     const { env, reading, keyLookup } = this
     const { definitions } = keyLookup
@@ -279,55 +400,107 @@ export class Log<T> {
 
   /**
    * The first durable record with this key; undefined when there is none. Records that are archived are not looked at.
-   * Throws INVALID_ARGUMENT for a kind that the log was not opened with.
+   * The key is compared by value, and its bytes stay the caller's own. Throws INVALID_ARGUMENT for a kind that the log
+   * was not opened with, NOT_READY while its tables are being built, and CORRUPT, GAP or IO where a record cannot be
+   * read.
+   *
+   * @example
+   * log.lookup('id', 'b')?.sequence // → 2
+   * log.lookup('id', 'z') // → undefined
    */
   lookup(kind: string, key: KeyValue): Entry<T> | undefined {
     this.mustBeOpen()
     return this.keyLookup.first(kind, key)
   }
 
-  /** All durable records with this key, in order or from the last on; what is durable when a walk begins. */
+  /**
+   * All durable records with this key, in order or from the last on; what is durable when a walk begins. Throws as
+   * `lookup` does: INVALID_ARGUMENT and NOT_READY at once, CORRUPT, GAP or IO during a walk.
+   *
+   * @example
+   * Array.from(log.lookupAll('id', 'b'), ({ sequence }) => sequence) // → [ 2 ]
+   */
   lookupAll(kind: string, key: KeyValue, options: LookupOptions = {}): Iterable<Entry<T>> {
     this.mustBeOpen()
     return this.keyLookup.all(kind, key, options)
   }
 
-  /** The kinds of keys, and whether records can be found by them. */
+  /**
+   * The kinds of keys, and whether records can be found by them. Throws nothing.
+   *
+   * @example
+   * log.keyStates().map(({ kind, isReady }) => `${kind}: ${isReady}`) // → [ 'id: true' ]
+   */
   keyStates(): readonly KeyState[] {
     return this.keyBuilder.states()
   }
 
-  /** Resolves when records can be found by every kind of keys; rejects with what keeps the tables from being built. */
+  /**
+   * Resolves when records can be found by every kind of keys. Rejects with what keeps the tables from being built
+   * (CORRUPT, GAP, IO, DISK_FULL), and with CLOSED.
+   *
+   * @example
+   * await log.keysReady()
+   * log.lookup('id', 'a')?.sequence // → 1
+   */
   keysReady(): Promise<void> {
     return this.keyBuilder.ready()
   }
 
-  /** Copies the log up to its high-watermark, while it is written, into an empty directory; see `copyLog`. */
+  /**
+   * Copies the log up to its high-watermark, while it is written, into an empty directory; see `copyLog`. Rejects as
+   * that does, with CORRUPT, DISK_FULL, IO or INVALID_ARGUMENT; the log goes on.
+   *
+   * @example
+   * const { lastSequence } = await log.copyTo('./backup') // → { lastSequence: 3 }
+   */
   copyTo(directory: string, options: WatchOptions = {}): Promise<CopyReport> {
     this.mustBeOpen()
     return copyLog(this.directory, directory, { ...options, environment: this.env })
   }
 
   /**
-   * Notes that the state as of a durable record is stored elsewhere; resolves when that is durable with the log. Anchors
-   * never go back; one at the same record replaces it. Rejects with INVALID_ARGUMENT, OUT_OF_ORDER, CLOSED, and with IO
-   * or DISK_FULL: then it is unknown whether a crash will find it, and the log goes on.
+   * Notes that the state as of a durable record is stored elsewhere; resolves when that is durable with the log.
+   * Anchors never go back; one at the same record replaces it. Rejects with INVALID_ARGUMENT, OUT_OF_ORDER, CLOSED, and
+   * with IO or DISK_FULL: then it is unknown whether a crash will find it, and the log goes on.
+   *
+   * @example
+   * await log.anchor({ sequence: 3, ref: './state-3.json', hash: 'the SHA-256 of that file' })
+   * log.anchors().at(-1)?.ref // → './state-3.json'
    */
   anchor(draft: AnchorDraft): Promise<void> {
     return this.history.anchor(draft)
   }
 
-  /** Anchors that are durable, by sequence; the newest is the last. */
+  /**
+   * Anchors that are durable, by sequence; the newest is the last. Throws nothing.
+   *
+   * @example
+   * log.anchors() // → []
+   */
   anchors(): readonly Anchor[] {
     return this.history.anchors()
   }
 
-  /** How far a consumer has come, kept under this name; nothing is written before it is saved. */
+  /**
+   * How far a consumer has come, kept under this name of up to 128 letters, digits, dots, dashes and underscores;
+   * nothing is written before it is saved. Throws INVALID_ARGUMENT.
+   *
+   * @example
+   * for await (const { value } of log.cursor('billing')) console.log('to be billed:', value.id)
+   * log.cursor('billing').sequence // → 3
+   */
   cursor(name: string, options?: CursorOptions): NamedCursor<T> {
     return this.history.cursor(name, options)
   }
 
-  /** Cursors that are durable, by name. */
+  /**
+   * Cursors that are durable, by name. Throws nothing.
+   *
+   * @example
+   * await log.cursor('billing').save(2)
+   * log.cursors().map(({ name, sequence }) => `${name}: ${sequence}`) // → [ 'billing: 2' ]
+   */
   cursors(): readonly CursorListing[] {
     return this.history.cursors()
   }
@@ -336,32 +509,66 @@ export class Log<T> {
    * Rebuilds a state from the newest anchor that can be used and every record behind it, up to the high-watermark, and
    * lets the event loop run in between. Rejects with what a read throws (GAP, CORRUPT, ARCHIVED), with what `apply`
    * throws, and with the signal's reason; the state is then as of some record before.
+   *
+   * @example
+   * let bought = 0
+   * const { records } = await log.replay({ apply: ({ value }) => (bought += value.buy ?? 0) }) // → { records: 3 }
+   * bought // → 11
    */
   replay(options: ReplayOptions<T>): Promise<Replayed> {
     return this.history.replay(options)
   }
 
   /**
-   * Moves sealed segments that lie wholly before this record out of the live log; reading them is ARCHIVED until they are
-   * restored. Rejects with INVALID_ARGUMENT where the newest anchor or a named cursor needs them; and DISK_FULL, IO, CORRUPT.
+   * Moves sealed segments that lie wholly before this record out of the live log; reading them is ARCHIVED until they
+   * are restored. Rejects with INVALID_ARGUMENT where the newest anchor or a named cursor needs them; and DISK_FULL,
+   * IO, CORRUPT.
+   *
+   * @example
+   * log.roll()
+   * await log.commit({ id: 'd', buy: 5, price: 100 })
+   * const { firstSequence } = await log.archiveBefore(4, { to: './cold' }) // → { firstSequence: 4 }
+   * log.get(1) // throws ARCHIVED
    */
   archiveBefore(sequence: number, options: ArchiveOptions = {}): Promise<ArchiveReport> {
     this.mustBeWritable()
     return this.observer.archived(this.archiver.archiveBefore(sequence, options))
   }
 
-  /** Brings archived segments back. Rejects with GAP where one is not at its place, CORRUPT where it is damaged. */
+  /**
+   * Brings archived segments back, and gives them. Rejects with GAP where one is not at its place, CORRUPT where it is
+   * damaged, DISK_FULL or IO; those that came back before stay.
+   *
+   * @example
+   * log.roll()
+   * await log.commit({ id: 'd', buy: 5, price: 100 })
+   * await log.archiveBefore(4)
+   * const restored = await log.restore()
+   * restored.length // → 1
+   * log.get(1)?.value.id // → 'a'
+   */
   restore(options: RestoreOptions = {}): Promise<readonly ArchivedSegment[]> {
     this.mustBeWritable()
     return this.archiver.restore(options)
   }
 
-  /** What is archived, and where. */
+  /**
+   * What is archived, and where. Throws nothing.
+   *
+   * @example
+   * log.archives() // → []
+   */
   archives(): readonly ArchivedSegment[] {
     return this.archiver.archives()
   }
 
-  /** Which segments need not stay live, for `archiveBefore`. Only plans. */
+  /**
+   * Which segments need not stay live, for `archiveBefore`. Only plans. Throws INVALID_ARGUMENT.
+   *
+   * @example
+   * const { before } = log.planRetention({ bytes: 10e9, ageMs: 30 * 24 * 3600 * 1000 }) // → { before: undefined }
+   * if (before !== undefined) await log.archiveBefore(before)
+   */
   planRetention(keep: Keep): RetentionPlan {
     return planRetention(this.manifests.latest, keep, this.env.nowMs())
   }
@@ -382,9 +589,14 @@ export class Log<T> {
   }
 
   /**
-   * Ends the log for good: makes everything durable, stamps how and when it ended, and lets go of the lock. From this call
-   * on appends, anchors, cursors and another sealing are CLOSED; reads go on until `close`. Rejects with IO, DISK_FULL or
-   * FAILED: then the log is as it was, and can be sealed once it was opened again.
+   * Ends the log for good: makes everything durable, stamps how and when it ended, and lets go of the lock. From this
+   * call on appends, anchors, cursors and another sealing are CLOSED; reads go on until `close`. Rejects with IO,
+   * DISK_FULL or FAILED: then the log is as it was, and can be sealed once it was opened again.
+   *
+   * @example
+   * await log.seal('ended')
+   * log.status // → 'ended'
+   * log.append({ id: 'd', buy: 5, price: 100 }) // throws CLOSED
    */
   async seal(status: SealedStatus): Promise<void> {
     checkSealedStatus(status)
@@ -397,14 +609,25 @@ export class Log<T> {
   }
 
   /**
-   * How long groups took from being handed to the system until they were durable, in microseconds. Recording begins with
-   * the first call, and costs nothing before.
+   * How long groups took from being handed to the system until they were durable, in microseconds. Recording begins
+   * with the first call, and costs nothing before. Throws nothing.
+   *
+   * @example
+   * const latency = log.commitLatency()
+   * await log.commit({ id: 'd', buy: 5, price: 100 })
+   * latency.count // → 1
+   * latency.percentile(99) // microseconds
    */
   commitLatency(): Histogram {
     return this.observer.latency
   }
 
-  /** Numbers as of now, in bytes and counts; made anew by each call, which costs nothing to speak of. */
+  /**
+   * Numbers as of now, in bytes and counts; made anew by each call, which costs nothing to speak of. Throws nothing.
+   *
+   * @example
+   * const { queuedBytes, isBehind } = log.stats() // → { queuedBytes: 0, isBehind: false }
+   */
   stats(): LogStats {
     const { counts } = this.writer.committer
     const { queuedBytes } = this.writer
@@ -418,7 +641,16 @@ export class Log<T> {
     }
   }
 
-  /** Writes and syncs what is queued, marks the log as closed, and lets go of it. Repeated calls share one result. */
+  /**
+   * Writes and syncs what is queued, marks the log as closed, and lets go of it. Repeated calls share one result.
+   * Rejects with IO or DISK_FULL where that fails, and with FAILED where records that were appended are not durable;
+   * the files and the lock are let go of all the same.
+   *
+   * @example
+   * await log.close()
+   * log.isOpen // → false
+   * log.get(1) // throws CLOSED
+   */
   close(): Promise<void> {
     this.closing ??= this.shutDown()
     return this.closing

@@ -18,15 +18,18 @@ import { sealedRef } from './read/lines.ts'
 import type { SegmentRef } from './read/segment-ref.ts'
 import type { DiskState } from './read/view-disk.ts'
 
+/**
+ * What is known of the writer of a log. `alive`: it has the log. `dead`: it left its lock. `free`: there is no lock.
+ * `unknown`: nothing proves either, such as on another host.
+ */
+export type WriterLife = 'alive' | 'dead' | 'free' | 'unknown'
+
 /** What opening a log for reading found. Nothing was changed. */
 export interface ReadOnlyReport {
   /** What the manifest says of the run. */
   readonly status: RunStatus
-  /**
-   * Whether a writer has the log: `alive`, `dead` (it left its lock), `free` (no lock), or `unknown` where nothing proves
-   * either, such as on another host.
-   */
-  readonly writer: LockState['life']
+  /** Whether a writer had the log when it was opened. */
+  readonly writer: WriterLife
   /**
    * `closed`: in order. `in use`: a writer has it, and tells how far it is durable. `unrecovered`: it was not closed; the
    * next opening for writing recovers it, and until then it ends where something on disk proves that it was durable.

@@ -37,6 +37,14 @@ export interface OpenLogOptions<T> extends OpenOptions<T> {
  * Opens a log for writing, and makes it when there is none. Opening is recovering: see `log.recovery`. One process at a
  * time: LOCKED names the other. Rejects with CORRUPT where acknowledged records are lost (nothing was changed then),
  * UNSUPPORTED_FORMAT, NOT_A_LOG, INVALID_ARGUMENT, DISK_FULL or IO.
+ *
+ * @example
+ * import { openLog } from 'seglog'
+ *
+ * const log = await openLog('./journal')
+ * log.recovery.end // → 'new'
+ * await log.commit({ buy: 10, price: 101.5 }) // → 1
+ * await log.close()
  */
 export function openLog<T = unknown>(directory: string, options: OpenLogOptions<T> = {}): Promise<Log<T>> {
   return openLogWith(directory, options, LIMITS.segmentBytes.min)
@@ -92,9 +100,18 @@ export interface OpenReadOnlyOptions<T> extends ReadOnlyOptions<T> {
 }
 
 /**
- * Opens a log for reading, beside any writer: needs no lock and no permission to write, changes no byte. It shows what is
- * durable, also what becomes so later. Rejects with NOT_A_LOG (also where there is none yet), CORRUPT where only traces of
- * a log are left, UNSUPPORTED_FORMAT, INVALID_ARGUMENT or IO.
+ * Opens a log for reading, beside any writer: needs no lock and no permission to write, changes no byte. It shows what
+ * is durable, also what becomes so later. Rejects with NOT_A_LOG (also where there is none yet), CORRUPT where only
+ * traces of a log are left, UNSUPPORTED_FORMAT, INVALID_ARGUMENT or IO.
+ *
+ * @example
+ * import { openLog, openReadOnly } from 'seglog'
+ *
+ * await openReadOnly('./journal') // throws NOT_A_LOG
+ * await using log = await openLog('./journal')
+ * await log.commit('first')
+ * await using reader = await openReadOnly('./journal')
+ * reader.get(1)?.value // → 'first'
  */
 export async function openReadOnly<T = unknown>(
   directory: string,
@@ -163,8 +180,20 @@ async function start<T>({ env, directory, options, sameBoot, lock, run, seal }: 
 
 /**
  * Opens archived segments of a log without the log: all in this directory, or a single one alone in it. Each is read
- * through once. Rejects with NOT_A_LOG where there is none, CORRUPT where they are of several logs, INVALID_ARGUMENT for
- * another codec than they were written with.
+ * through once. Rejects with NOT_A_LOG where there is none, CORRUPT where they are of several logs, INVALID_ARGUMENT
+ * for another codec than they were written with. GAP and IO as reads throw them.
+ *
+ * @example
+ * import { openArchived, openLog } from 'seglog'
+ *
+ * await using log = await openLog('./journal')
+ * await log.commit('first')
+ * log.roll()
+ * await log.commit('second')
+ * await log.archiveBefore(2, { to: './cold' })
+ * const cold = await openArchived('./cold')
+ * Array.from(cold.read(), ({ value }) => value) // → [ 'first' ]
+ * await cold.close()
  */
 export function openArchived<T = unknown>(
   directory: string,

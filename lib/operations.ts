@@ -44,6 +44,13 @@ export const FINDINGS_MAX = 1000
  * Reads all of the log in this directory and tells everything that is not as it should be: each damaged record with its
  * place. Changes nothing, needs no lock, runs beside a writer at work, and does not hold the event loop. Rejects with
  * NOT_A_LOG, UNSUPPORTED_FORMAT, IO, INVALID_ARGUMENT, or the reason of the signal.
+ *
+ * @example
+ * import { openLog, verifyLog } from 'seglog'
+ *
+ * await using log = await openLog('./journal')
+ * await log.commit('first')
+ * const { isSound, records, findings } = await verifyLog('./journal') // → { isSound: true, records: 1, findings: [] }
  */
 export function verifyLog(directory: string, options: VerifyOptions & WorldOption = {}): Promise<VerifyReport> {
   const { environment = nodeEnvironment() } = options
@@ -63,10 +70,18 @@ export function verifySegments(
 }
 
 /**
- * Copies every valid record of the log in `from`, however damaged, into a new log in `to`, a directory that is empty or not
- * there yet. Sequences and times stay; what cannot be read is `lost` in the report and given up by name in the new log.
- * The old log is not touched. Rejects with CORRUPT where nothing but traces of a log is left, NOT_A_LOG,
+ * Copies every valid record of the log in `from`, however damaged, into a new log in `to`, a directory that is empty or
+ * not there yet. Sequences and times stay; what cannot be read is `lost` in the report and given up by name in the new
+ * log. The old log is not touched. Rejects with CORRUPT where nothing but traces of a log is left, NOT_A_LOG,
  * UNSUPPORTED_FORMAT, DISK_FULL, IO, INVALID_ARGUMENT, or the reason of the signal; what was made by then is no log.
+ *
+ * @example
+ * import { openLog, salvageLog } from 'seglog'
+ *
+ * const log = await openLog('./damaged')
+ * await log.commit('first')
+ * await log.close()
+ * const { records, lost } = await salvageLog('./damaged', './salvaged') // → { records: 1, lost: [] }
  */
 export function salvageLog(
   from: string,
@@ -83,9 +98,16 @@ export function salvageLog(
 }
 
 /**
- * Copies the log in `from` up to its high-watermark into `to`, a directory that is empty or not there yet; the log may be
- * written meanwhile. The copy is checked, durable, and opens as a log that was closed. Rejects with CORRUPT where the log
- * is damaged (salvage it instead), and as `salvageLog`.
+ * Copies the log in `from` up to its high-watermark into `to`, a directory that is empty or not there yet; the log may
+ * be written meanwhile. The copy is checked, durable, and opens as a log that was closed. Rejects with CORRUPT where
+ * the log is damaged (salvage it instead), and as `salvageLog`.
+ *
+ * @example
+ * import { copyLog, openLog } from 'seglog'
+ *
+ * await using log = await openLog('./journal')
+ * await log.commit('first')
+ * const { lastSequence } = await copyLog('./journal', './backup') // → { lastSequence: 1 }
  */
 export function copyLog(from: string, to: string, options: WatchOptions & WorldOption = {}): Promise<CopyReport> {
   const { environment = nodeEnvironment() } = options

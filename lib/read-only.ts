@@ -1,3 +1,4 @@
+/* Over 300 lines because each call of a reader stands here with its promise and an example. */
 import type { VerifyReport } from '../recovery/verify.ts'
 import type { ChainHead } from '../segments/chain.ts'
 import type { Environment } from '../segments/env/environment.ts'
@@ -41,7 +42,18 @@ export interface ReadOnlyParts<T> {
 
 /**
  * A log that is open for reading only, beside any writer. It needs no lock, changes no byte, and gives durable records
- * only. Made by `openReadOnly`. The calls that write are not there for TypeScript; without types they say READ_ONLY.
+ * only. Made by `openReadOnly`. Each call may throw IO where the disk cannot be read, NOT_A_LOG where another log took
+ * its place, and CLOSED after `close`; what else can go wrong stands with each. The calls that write are not there for
+ * TypeScript; without types they say READ_ONLY.
+ *
+ * @example
+ * import { openReadOnly } from 'seglog'
+ *
+ * interface Order { id: string; buy?: number; sell?: number; price: number }
+ * const reader = await openReadOnly<Order>('./orders')
+ * reader.report.writer // → 'alive'
+ * for (const { sequence, value } of reader.read()) console.log(sequence, value.id)
+ * await reader.close()
  */
 export class ReadOnlyLog<T> {
   /** What the opening found. */
@@ -82,8 +94,11 @@ export class ReadOnlyLog<T> {
   }
 
   /**
-   * The record with this sequence; undefined outside of 1 to `highWatermark`. Throws GAP, ARCHIVED or CORRUPT where it
-   * should be there and cannot be read.
+   * The record with this sequence; undefined outside of 1 to `highWatermark`. Throws GAP, ARCHIVED, CORRUPT or IO where
+   * it should be there and cannot be read.
+   *
+   * @example
+   * reader.get(2)?.value.sell // → 4
    */
   get(sequence: number): Entry<T> | undefined {
     this.mustBeOpen()
@@ -97,7 +112,13 @@ export class ReadOnlyLog<T> {
     }
   }
 
-  /** Records of a range, in order; what is durable when a walk begins. */
+  /**
+   * Records of a range, in order; what is durable when a walk begins. Throws INVALID_ARGUMENT; a walk throws GAP,
+   * ARCHIVED, CORRUPT or IO behind the last record that it can give.
+   *
+   * @example
+   * Array.from(reader.read({ from: 2 }), ({ value }) => value.id) // → [ 'b', 'c' ]
+   */
   read(options: ReadOptions = {}): Records<T> {
     this.mustBeOpen()
     return this.reading.read(options)
@@ -105,7 +126,11 @@ export class ReadOnlyLog<T> {
 
   /**
    * The first durable record with this key; undefined when there is none. Records that are archived are not looked at.
-   * Throws INVALID_ARGUMENT for a kind that the log does not have, NOT_READY while its tables are being built.
+   * The key is compared by value, and its bytes stay the caller's own. Throws INVALID_ARGUMENT for a kind that the log
+   * does not have, NOT_READY while its tables are being built, and CORRUPT, GAP or IO where a record cannot be read.
+   *
+   * @example
+   * reader.lookup('id', 'b')?.sequence // → 2
    */
   lookup(kind: string, key: KeyValue): Entry<T> | undefined {
     this.mustBeOpen()
@@ -113,7 +138,13 @@ export class ReadOnlyLog<T> {
     return this.keyLookup.first(kind, key)
   }
 
-  /** All durable records with this key, in order or from the last on. */
+  /**
+   * All durable records with this key, in order or from the last on. Throws as `lookup` does: INVALID_ARGUMENT and
+   * NOT_READY at once, CORRUPT, GAP or IO during a walk.
+   *
+   * @example
+   * Array.from(reader.lookupAll('id', 'b'), ({ sequence }) => sequence) // → [ 2 ]
+   */
   lookupAll(kind: string, key: KeyValue, options: LookupOptions = {}): Iterable<Entry<T>> {
     this.mustBeOpen()
     this.refresh('end')
@@ -122,32 +153,60 @@ export class ReadOnlyLog<T> {
 
   /**
    * Records from `from` on, then each one once it is durable, whatever process writes it; a writer that ends or dies is
-   * waited out. While it waits it keeps the process alive. Ends when this log is closed. Rejects as `read` does.
+   * waited out. While it waits it keeps the process alive. Ends when this log is closed. Rejects with GAP, ARCHIVED,
+   * CORRUPT or IO behind the last record that it can give.
+   *
+   * @example
+   * for await (const { sequence } of reader.follow({ from: 1 })) {
+   *   if (sequence === 3) break // else it waits for the next record
+   * }
    */
   follow(options: FollowOptions = {}): AsyncIterable<Entry<T>> {
     this.mustBeOpen()
     return this.reading.follow(this.watch.followers, options)
   }
 
-  /** Anchors that are durable now, by sequence; the newest is the last. Each call looks, which costs a list of names. */
+  /**
+   * Anchors that are durable now, by sequence; the newest is the last. Each call looks, which costs a list of names.
+   * Throws IO.
+   *
+   * @example
+   * reader.anchors() // → []
+   */
   anchors(): readonly Anchor[] {
     this.refresh('lines')
     return this.view.manifest.anchors
   }
 
-  /** Cursors that are durable now, by name; each call looks likewise. */
+  /**
+   * Cursors that are durable now, by name; each call looks likewise. Throws IO.
+   *
+   * @example
+   * reader.cursors() // → []
+   */
   cursors(): readonly CursorListing[] {
     this.refresh('lines')
     return listCursors(this.view.manifest.cursors)
   }
 
-  /** Segments that are archived now, and where; each call looks likewise. */
+  /**
+   * Segments that are archived now, and where; each call looks likewise. Throws IO.
+   *
+   * @example
+   * reader.archives() // → []
+   */
   archives(): readonly ArchivedSegment[] {
     this.refresh('lines')
     return archivesOf(this.directory, this.view.manifest)
   }
 
-  /** What `archiveBefore` of a log that is open for writing would do now. Throws INVALID_ARGUMENT as it would. */
+  /**
+   * What `archiveBefore` of a log that is open for writing would do now. Throws INVALID_ARGUMENT as it would.
+   *
+   * @example
+   * const { segments } = reader.planArchive(4)
+   * segments.length // → 0
+   */
   planArchive(sequence: number, options: ArchivePlanOptions = {}): ArchiveReport {
     this.mustBeOpen()
     this.refresh('lines')
@@ -157,6 +216,9 @@ export class ReadOnlyLog<T> {
   /**
    * The hash of all that is on disk now, in a log with `chain`; undefined in others. Each call looks, and reads what is
    * behind the last record. Throws CORRUPT, GAP or IO where it cannot be read.
+   *
+   * @example
+   * const kept = reader.head() // { sequence, hash } in a log with a chain, to be kept where nobody changes it
    */
   head(): ChainHead | undefined {
     this.mustBeOpen()
@@ -175,7 +237,14 @@ export class ReadOnlyLog<T> {
     }
   }
 
-  /** Reads all of the log and tells everything that is not as it should be, its tables of keys included; see `verifyLog`. */
+  /**
+   * Reads all of the log and tells everything that is not as it should be, its tables of keys included; see
+   * `verifyLog`. Rejects as that does, with NOT_A_LOG, UNSUPPORTED_FORMAT or IO; what is damaged is a finding and no
+   * error.
+   *
+   * @example
+   * const { isSound } = await reader.verify() // → { isSound: true }
+   */
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     const { env, reading, keyLookup, view } = this
     const { definitions } = keyLookup
@@ -184,7 +253,14 @@ export class ReadOnlyLog<T> {
     )
   }
 
-  /** Closes the files that are open. Walks that are under way come to their end. Repeated calls share one result. */
+  /**
+   * Closes the files that are open. Walks that are under way come to their end. Repeated calls share one result.
+   * Rejects with IO.
+   *
+   * @example
+   * await reader.close()
+   * reader.isOpen // → false
+   */
   close(): Promise<void> {
     this.closing ??= this.shutDown()
     return this.closing

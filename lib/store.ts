@@ -1,3 +1,4 @@
+/* Over 300 lines because each call of a store stands here with its promise and an example. */
 import { inspect } from '../recovery/inspect.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, runLater, step } from '../segments/env/steps.ts'
@@ -23,8 +24,15 @@ export type StoreOptions<T> = OpenLogOptions<T>
 export interface StartOptions<T> extends RunDraft, Omit<OpenLogOptions<T>, 'environment' | 'onCrash'> {}
 
 /**
- * A directory of logs: runs, in directories `<instance>/<run>`, and streams, each in one of its own name. Nothing is read
- * or written before it is asked for, and the directory is made with the first log.
+ * A directory of logs: runs, in directories `<instance>/<run>`, and streams, each in one of its own name. Nothing is
+ * read or written before it is asked for, and the directory is made with the first log. Throws INVALID_ARGUMENT.
+ *
+ * @example
+ * import { openStore } from 'seglog'
+ *
+ * await using store = openStore('./data')
+ * const orders = await store.openStream('orders')
+ * await orders.commit({ buy: 1 }) // → 1
  */
 export function openStore<T = unknown>(base: string, options: StoreOptions<T> = {}): Store<T> {
   return openStoreWith(base, options, LIMITS.segmentBytes.min)
@@ -36,7 +44,21 @@ export function openStoreWith<T>(base: string, options: StoreOptions<T>, segment
   return new Store(base, options, segmentBytesMin)
 }
 
-/** Many logs in one directory. Made by `openStore`. */
+/**
+ * Many logs in one directory. Made by `openStore`. Names of instances, runs and streams are up to 128 letters, digits,
+ * dots, dashes and underscores, else INVALID_ARGUMENT; every call is CLOSED after `close`.
+ *
+ * @example
+ * import { openStore } from 'seglog'
+ *
+ * const store = openStore('./data')
+ * const run = await store.startRun('engine', 'monday', { build: '1.4.2' })
+ * await run.commit({ buy: 1 })
+ * await run.seal('ended')
+ * const listed = await store.list()
+ * listed.map(({ name, status }) => `${name}: ${status}`) // → [ 'engine/monday: ended' ]
+ * await store.close()
+ */
 export class Store<T> {
   readonly directory: string
   private readonly env: Environment
@@ -54,8 +76,13 @@ export class Store<T> {
   }
 
   /**
-   * All logs, from their manifests alone, the earliest first; of one instance, where one is named. One that cannot be read
-   * is listed as such, behind the others. A store whose directory is not there has none.
+   * All logs, from their manifests alone, the earliest first; of one instance, where one is named. One that cannot be
+   * read is listed as such, behind the others. A store whose directory is not there has none. Rejects with IO where the
+   * directory cannot be read.
+   *
+   * @example
+   * await store.openStream('orders')
+   * const names = (await store.list()).map(({ name }) => name) // → [ 'orders' ]
    */
   async list(instance?: string): Promise<LogListing[]> {
     this.mustBeOpen()
@@ -63,7 +90,14 @@ export class Store<T> {
     return this.later(listLogs(this.directory, instance))
   }
 
-  /** Opens a stream, a log that goes on where it was, and makes it when there is none. Rejects as `openLog` does. */
+  /**
+   * Opens a stream, a log that goes on where it was, and makes it when there is none. Rejects as `openLog` does, and
+   * with NOT_A_LOG where the name is that of an instance, or a link.
+   *
+   * @example
+   * const orders = await store.openStream('orders')
+   * await orders.commit({ id: 'a', buy: 10, price: 101 }) // → 1
+   */
   async openStream(name: string, options: Omit<OpenLogOptions<T>, 'environment'> = {}): Promise<Log<T>> {
     const path = await this.place([checkName('name', name)])
     await this.later(mustHold(path, 'log'))
@@ -73,8 +107,13 @@ export class Store<T> {
 
   /**
    * Starts a run: status running, no record, and what the caller says of it. An instance has one running run at a time:
-   * LOCKED while another lives, CRASHED_PREDECESSOR while one that crashed is not sealed, its own error while one cannot
-   * be read. CLOSED where this very run was sealed before.
+   * LOCKED while another lives, CRASHED_PREDECESSOR while one that crashed is not sealed, its own error while one
+   * cannot be read. CLOSED where this very run was sealed before. Else it rejects as `openLog` does.
+   *
+   * @example
+   * const run = await store.startRun('engine', 'monday', { build: '1.4.2', fields: { desk: 7 } })
+   * run.status // → 'running'
+   * await store.startRun('engine', 'tuesday') // throws LOCKED
    */
   async startRun(instance: string, run: string, options: StartOptions<T> = {}): Promise<Log<T>> {
     const { build: _1, configurationHash: _2, fields: _3, parent: _4, ...others } = options
@@ -102,6 +141,12 @@ export class Store<T> {
   /**
    * Opens a run that was started before, to look at what became of it: always rejects, with CRASHED_PREDECESSOR (and a
    * handle to seal it), LOCKED while it is written, CLOSED when it is sealed, or NOT_A_LOG.
+   *
+   * @example
+   * const run = await store.startRun('engine', 'monday')
+   * await run.seal('ended')
+   * await run.close()
+   * await store.openRun('engine', 'monday') // throws CLOSED
    */
   async openRun(instance: string, run: string): Promise<never> {
     const path = await this.place([checkName('instance', instance), checkName('run', run)])
@@ -112,8 +157,16 @@ export class Store<T> {
   }
 
   /**
-   * Opens a sealed run for reading; writes nothing, and needs no permission to. Rejects with INVALID_ARGUMENT for one that
-   * is running, and as `openReadOnly` does.
+   * Opens a sealed run for reading; writes nothing, and needs no permission to. Rejects with INVALID_ARGUMENT for one
+   * that is running, and as `openReadOnly` does.
+   *
+   * @example
+   * const run = await store.startRun('engine', 'monday')
+   * await run.commit({ id: 'a', buy: 10, price: 101 })
+   * await run.seal('ended')
+   * await run.close()
+   * const sealed = await store.openSealed('engine', 'monday')
+   * sealed.get(1)?.value.id // → 'a'
    */
   async openSealed(instance: string, run: string): Promise<ReadOnlyLog<T>> {
     const path = await this.place([checkName('instance', instance), checkName('run', run)])
@@ -128,7 +181,14 @@ export class Store<T> {
 
   /**
    * Seals every run that was left running, of one instance or of all: sound ones as crashed-recovered, to go on from;
-   * damaged ones as quarantined. One that fails never stops the others. A result for each run.
+   * damaged ones as quarantined. One that fails never stops the others. A result for each run. Rejects with IO where
+   * the directory cannot be read; what goes wrong with one run is the `error` of its result.
+   *
+   * @example
+   * const run = await store.startRun('engine', 'monday')
+   * await run.close() // closed, and never sealed
+   * const swept = await store.recover()
+   * swept.map(({ name, outcome }) => `${name}: ${outcome}`) // → [ 'engine/monday: recovered' ]
    */
   async recover(instance?: string): Promise<SweptRun[]> {
     const runs = (await this.list(instance)).filter(({ name }) => name.includes('/'))
@@ -144,7 +204,13 @@ export class Store<T> {
     })
   }
 
-  /** Closes the logs that were opened through it; rejects with the first error, after all are closed. */
+  /**
+   * Closes the logs that were opened through it; rejects with the first error (IO, DISK_FULL, FAILED), after all are
+   * closed.
+   *
+   * @example
+   * await store.close()
+   */
   close(): Promise<void> {
     this.closing ??= this.closeAll()
     return this.closing

@@ -5,9 +5,11 @@
 export {
   simulate,
   SimulatedDeath,
+  type CallMode,
   type CallNote,
   type CrashOptions,
   type DeathMoment,
+  type ErrorName,
   type Fault,
   type FaultOutcome,
   type SimulatedCalls,
@@ -17,12 +19,19 @@ export {
   type TraceEntry,
 } from '../segments/env/simulated.ts'
 export type {
+  Access,
   Call,
+  DirectoryEntry,
   Done,
+  EntryKind,
   Environment,
+  FileStatus,
   Handle,
   Listener,
+  ProcessIdentity,
   ResultOf,
+  Results,
+  SocketProbe,
   SystemError,
   Timer,
 } from '../segments/env/environment.ts'
@@ -34,6 +43,9 @@ export { GuardedEnvironment } from './testing/guarded.ts'
 export { LogSubject } from './testing/log-subject.ts'
 export { openSimulated, type LogSetup, type Opened } from './testing/session.ts'
 export type { CallFilter, Command } from './testing/commands.ts'
-export { Ledger, OracleError, type Survivor } from './testing/ledger.ts'
+export { Ledger, OracleError, type BackupNote, type Survivor } from './testing/ledger.ts'
+export type { OtherKind } from '../segments/env/tree.ts'
+export type { VirtualClock } from '../segments/env/virtual-clock.ts'
+export type { LockCalls } from '../segments/lock-survey.ts'
 export { BYTE_VALUES, CBOR_VALUES, KEYED_VALUES, type RecordNote, type Values } from './testing/values.ts'
 export { KEY_WORKLOAD, SHAPE_WORKLOAD, WORKLOADS } from './testing/workloads.ts'

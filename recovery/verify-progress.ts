@@ -3,12 +3,13 @@ import type { Steps } from '../segments/env/steps.ts'
 
 /** How far long work has come. */
 export interface Progress {
+  /** Bytes that were read. */
   readonly bytesDone: number
-  /** As far as is known; it may grow while a log is written. */
+  /** Bytes to be read, as far as is known; they may grow while a log is written. */
   readonly bytesTotal: number
-  /** Over the whole time so far. */
+  /** Bytes each second, over the whole time so far. */
   readonly bytesPerSecond: number
-  /** Undefined while nothing tells. */
+  /** Seconds at that rate; undefined while nothing tells. */
   readonly secondsLeft: number | undefined
 }
 

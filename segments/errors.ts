@@ -35,7 +35,18 @@ export interface ErrorDetails {
   readonly cause?: unknown
 }
 
-/** The one error of this library. */
+/**
+ * The one error of this library. Match on `code`, never on the message.
+ *
+ * @example
+ * import { openReadOnly, SeglogError } from 'seglog'
+ *
+ * try {
+ *   await openReadOnly('./nowhere')
+ * } catch (error) {
+ *   if (!(error instanceof SeglogError && error.code === 'NOT_A_LOG')) throw error
+ * }
+ */
 export class SeglogError extends Error {
   readonly code: ErrorCode
   readonly file: string | undefined

@@ -11,6 +11,7 @@ import { strayNumbers } from './tidy/numbers.ts'
 import { deadLinks, deadMentions, privateLines } from './tidy/pages.ts'
 import { Project, withRealOutput } from './tidy/program.ts'
 import { falseRows } from './tidy/promises.ts'
+import { lacking } from './tidy/reference.ts'
 import { circles, climbs } from './tidy/slope.ts'
 import { amountOf, codeIn, rowsOf } from './tidy/tables.ts'
 import { strayWords } from './tidy/words.ts'
@@ -64,6 +65,10 @@ describe('code', () => {
 
   it('every name that users import says what it is', () => {
     expect(uncommented(library)).toEqual([])
+  })
+
+  it('every name that users import says its units, errors and owners, and shows an example', () => {
+    expect(lacking(library)).toEqual([])
   })
 
   it('names say the words of docs/words.md', () => {

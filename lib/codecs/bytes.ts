@@ -4,7 +4,14 @@ import type { Codec } from './codec.ts'
 
 /**
  * Records that are bytes already. `encode` gives back the caller's own view, which the writer copies before `append`
- * returns; what is read back is a copy that the caller owns.
+ * returns; what is read back is a copy that the caller owns. ENCODE for any other value.
+ *
+ * @example
+ * import { bytes, openLog } from 'seglog'
+ *
+ * await using log = await openLog('./packets', { codec: bytes() })
+ * await log.commit(new Uint8Array([1, 2, 3])) // → 1
+ * log.get(1)?.value // → Uint8Array(3) [ 1, 2, 3 ]
  */
 export function bytes(): Codec<Uint8Array> {
   return asCodec<Uint8Array>({ name: 'bytes', encode, decode: (copy) => copy })

@@ -19,7 +19,16 @@ export interface CborOptions {
 
 /**
  * Values as CBOR (RFC 8949, by cbor-x): what JSON keeps, and undefined, bigints, dates, maps, sets, byte strings, typed
- * arrays, errors, regular expressions and cbor-x's `Tag`.
+ * arrays, errors, regular expressions and cbor-x's `Tag`. ENCODE for what would not come back: functions, symbols,
+ * objects of other classes. Bytes in a value are copied, both ways.
+ *
+ * @example
+ * import { cbor, openLog } from 'seglog'
+ *
+ * interface Order { readonly id: string; readonly tags: Set<string>; readonly at: Date }
+ * await using log = await openLog<Order>('./orders', { codec: cbor() })
+ * await log.commit({ id: 'a', tags: new Set(['new']), at: new Date(0) })
+ * log.get(1)?.value.tags // → Set(1) { 'new' }
  */
 export function cbor<T = unknown>(options: CborOptions = {}): Codec<T> {
   return options.shapes === false

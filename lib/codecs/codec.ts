@@ -2,11 +2,28 @@
  * Values to bytes and back. A codec may keep state per segment (object shapes): the writer asks for one encoder for
  * each segment it fills, a reader for one decoder for each segment it reads, and what a reader must know before it can
  * decode travels in dictionary frames of that same segment.
+ *
+ * @example
+ * import { type Codec, cbor, openLog } from 'seglog'
+ *
+ * const inner = cbor<{ buy: number }>()
+ * let encoded = 0
+ * const counting: Codec<{ buy: number }> = {
+ *   name: 'counting',
+ *   encoder: (known) => (encoded++, inner.encoder(known)),
+ *   decoder: () => inner.decoder(),
+ * }
+ * await using log = await openLog('./orders', { codec: counting })
+ * await log.commit({ buy: 1 }) // → 1
+ * encoded > 0 // → true
  */
 export interface Codec<T = unknown> {
   /** 1 to 31 characters of a-z, 0-9 and '-'; stands in each segment header. */
   readonly name: string
-  /** `known`: the dictionary payloads that already stand in the segment, in order; what they define is not defined anew. */
+  /**
+   * `known`: the dictionary payloads that already stand in the segment, in order; what they define is not defined anew.
+   * They belong to the caller: the encoder copies what it keeps.
+   */
   encoder(known: readonly Uint8Array[]): Encoder<T>
   decoder(): Decoder<T>
 }
@@ -20,7 +37,7 @@ export interface Encoder<T> {
   encode(value: T): Uint8Array
   /**
    * Payloads of the dictionary frames that must stand before the record of the last `encode`, undefined when there are
-   * none (nearly always). Each is handed out once; the caller keeps it until it is written.
+   * none (nearly always). Each is handed out once and belongs to the caller from then on.
    */
   takeDefinitions(): readonly Uint8Array[] | undefined
   /** Whether the last `encode` was written without definitions (the frame's flag `plain`). */
@@ -29,15 +46,35 @@ export interface Encoder<T> {
 
 /** Bytes to values, for one segment that is read. */
 export interface Decoder<T> {
-  /** Takes the payload of a dictionary frame; a later one for the same id replaces the earlier. */
+  /**
+   * Takes the payload of a dictionary frame; a later one for the same id replaces the earlier. The bytes belong to the
+   * caller and may change after the call: what is kept is copied.
+   */
   define(definition: Uint8Array): void
   /** Decodes `source[start…end)`; the value never aliases `source`. Throws whatever it likes: the caller wraps it. */
   decode(source: Uint8Array, start: number, end: number, plain: boolean): T
 }
 
-/** What a user writes for a codec of his own: stateless, one call each way. */
+/**
+ * What a user writes for a codec of his own: stateless, one call each way.
+ *
+ * @example
+ * import { type SimpleCodec, openLog } from 'seglog'
+ *
+ * const price: SimpleCodec<number> = {
+ *   name: 'price',
+ *   encode: (value) => new Uint8Array(new Float64Array([value]).buffer),
+ *   decode: (bytes) => new Float64Array(bytes.buffer)[0]!,
+ * }
+ * await using log = await openLog('./prices', { codec: price })
+ * await log.commit(101.5)
+ * log.get(1)?.value // → 101.5
+ */
 export interface SimpleCodec<T> {
   readonly name: string
+  /**
+   * The bytes are copied before `append` returns, so they may lie in a buffer of the codec's own that it uses again.
+   */
   encode(value: T): Uint8Array
   /** `bytes` is a copy that the codec may keep. */
   decode(bytes: Uint8Array): T

@@ -8,7 +8,14 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Values as JSON text in UTF-8: what `JSON.parse(JSON.stringify(value))` keeps. Slower and larger than `cbor()`, and
- * readable with any tool.
+ * readable with any tool. ENCODE for what has no JSON.
+ *
+ * @example
+ * import { json, openLog } from 'seglog'
+ *
+ * await using log = await openLog('./orders', { codec: json() })
+ * await log.commit({ id: 'a', at: new Date(0) })
+ * log.get(1)?.value // → { id: 'a', at: '1970-01-01T00:00:00.000Z' }
  */
 export function json<T = unknown>(): Codec<T> {
   return asCodec<T>({ name: 'json', encode, decode: (bytes) => JSON.parse(decoder.decode(bytes)) as T })

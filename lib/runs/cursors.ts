@@ -52,7 +52,13 @@ export class Cursors<T> {
 
 /**
  * How far a consumer has come, kept with the log under a name. It only goes forward, and it is saved after records were
- * handled: a crash between the two gives them again and never skips one.
+ * handled: a crash between the two gives them again and never skips one. A walk over it rejects as `log.read` and
+ * `save` do.
+ *
+ * @example
+ * const cursor = log.cursor('billing', { saveEvery: 100 })
+ * for await (const { value } of cursor) console.log('to be billed:', value.id)
+ * cursor.sequence // → 3
  */
 export class NamedCursor<T> implements AsyncIterable<Entry<T>> {
   readonly name: string
@@ -74,9 +80,15 @@ export class NamedCursor<T> implements AsyncIterable<Entry<T>> {
   }
 
   /**
-   * Saves that this record and all before it are handled; resolves when that is durable. 0 makes the cursor known before
-   * anything is handled. Rejects with OUT_OF_ORDER where a later one was saved, IO or DISK_FULL; then it is unknown which
-   * of the two positions a crash will find.
+   * Saves that this record and all before it are handled; resolves when that is durable. 0 makes the cursor known
+   * before anything is handled. Rejects with OUT_OF_ORDER where a later one was saved, INVALID_ARGUMENT for a record
+   * that is not durable, CLOSED, IO or DISK_FULL; after the last two it is unknown which of the two positions a crash
+   * will find.
+   *
+   * @example
+   * await cursor.save(2)
+   * await cursor.save(1) // throws OUT_OF_ORDER
+   * cursor.sequence // → 2
    */
   async save(sequence: number): Promise<void> {
     this.source.mustBeWritable()
@@ -99,7 +111,15 @@ export class NamedCursor<T> implements AsyncIterable<Entry<T>> {
     await this.notes.save()
   }
 
-  /** Forgets the cursor; resolves when that is durable. One of the same name then starts at the first record again. */
+  /**
+   * Forgets the cursor; resolves when that is durable. One of the same name then starts at the first record again.
+   * Rejects with CLOSED, IO or DISK_FULL.
+   *
+   * @example
+   * await cursor.save(2)
+   * await cursor.delete()
+   * cursor.sequence // → 0
+   */
   async delete(): Promise<void> {
     this.source.mustBeWritable()
     const { [this.name]: _, ...others } = this.notes.cursors

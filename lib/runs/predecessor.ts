@@ -19,8 +19,19 @@ export interface PredecessorFacts<T> {
 }
 
 /**
- * A run that was never sealed and whose writer is gone. What it shows is durable. It can be looked at and sealed, nothing
- * else, and holds neither lock nor file: until it is sealed, every opening for writing gives such a one.
+ * A run that was never sealed and whose writer is gone. What it shows is durable. It can be looked at and sealed,
+ * nothing else, and holds neither lock nor file: until it is sealed, every opening for writing gives such a one.
+ *
+ * @example
+ * import { openStore, predecessorOf } from 'seglog'
+ *
+ * await using store = openStore('./data')
+ * await store.startRun('engine', 'tuesday').catch(async (error) => {
+ *   const crashed = predecessorOf(error)
+ *   if (crashed === undefined) throw error
+ *   console.log(crashed.directory, 'ends at', crashed.highWatermark)
+ *   await crashed.seal(crashed.isSound ? 'crashed-recovered' : 'quarantined')
+ * })
  */
 export class CrashedPredecessor<T = unknown> {
   readonly #facts: PredecessorFacts<T>
@@ -66,7 +77,14 @@ export class CrashedPredecessor<T = unknown> {
     return isWhole && !isHarmed && !wasHarmed
   }
 
-  /** Seals the run; it is never written again. Rejects with CLOSED where somebody else was faster, LOCKED, IO, DISK_FULL. */
+  /**
+   * Seals the run; it is never written again. Rejects with CLOSED where somebody else was faster, LOCKED, IO,
+   * DISK_FULL, INVALID_ARGUMENT.
+   *
+   * @example
+   * await crashed.seal('crashed-recovered')
+   * await crashed.seal('ended') // throws CLOSED
+   */
   async seal(status: SealedStatus): Promise<void> {
     await this.#seal(checkSealedStatus(status))
   }
@@ -108,7 +126,14 @@ function readLast<T>(reading: Reading<T>, sequence: number): Entry<T> | undefine
   }
 }
 
-/** The run that made an opening fail with CRASHED_PREDECESSOR; undefined for any other error. */
+/**
+ * The run that made an opening fail with CRASHED_PREDECESSOR; undefined for any other error. Throws nothing.
+ *
+ * @example
+ * import { predecessorOf } from 'seglog'
+ *
+ * predecessorOf(new Error('another')) // → undefined
+ */
 export function predecessorOf<T = unknown>(error: unknown): CrashedPredecessor<T> | undefined {
   if (!(error instanceof SeglogError) || !(error.found instanceof CrashedPredecessor)) return undefined
   return error.found as CrashedPredecessor<T>

@@ -8,6 +8,7 @@ export interface Fate {
   /** The call from which on calls fail, how, and how many of them (1 when absent). */
   readonly failsAt?: number
   readonly outcome?: FaultOutcome
+  /** How many calls fail. */
   readonly times?: number
   /** What happens to the machine when the process is dead or done. */
   readonly then: 'power cut' | 'kill'
@@ -28,7 +29,19 @@ export interface Case<C> {
   readonly fates: readonly Fate[]
 }
 
-/** A promise was broken. The message says which; `history` runs it again. */
+/**
+ * A promise was broken. The message says which, and ends with the history as JSON, by which `runCase` runs it again.
+ *
+ * @example
+ * import { CaseFailed, explore, LogSubject, WORKLOADS } from 'seglog/testing'
+ *
+ * try {
+ *   await explore(new LogSubject(), { seed: 1, commands: WORKLOADS['one record']!, every: 50 })
+ * } catch (error) {
+ *   if (error instanceof CaseFailed) console.log(error.reason, JSON.stringify(error.history))
+ *   throw error
+ * }
+ */
 export class CaseFailed<C> extends Error {
   readonly history: Case<C>
   readonly trace: readonly string[]

@@ -8,8 +8,10 @@ export interface CallFilter {
 }
 
 /**
- * What a workload does, step by step; plain data, so that it can be drawn, shrunk, printed and run again. A new feature
- * joins by a member here, its performer in `performers.ts`, and its arbitrary in `test/crash/arbitraries.ts`.
+ * What a workload does, step by step; plain data, so that it can be drawn, shrunk, printed and run again. `size`,
+ * `short` and `room` are bytes, `ms` milliseconds, `skip` and `times` numbers of calls, `shape` the number of an object
+ * shape. A new feature joins by a member here, its performer in `performers.ts`, and its arbitrary in
+ * `test/crash/arbitraries.ts`.
  */
 export type Command =
   /** Appends one record, told of nothing. */

@@ -17,7 +17,7 @@ export interface ExploreOptions<C> {
   readonly from?: number
   /** Where in a call; default before and during it. What is there after a call is there before the next one. */
   readonly moments?: readonly DeathMoment[]
-  /** Power cuts with seeds of their own at each death, beside one that loses all and one that keeps all. Default 2. */
+  /** How many power cuts with seeds of their own follow each death, beside one that loses all and one that keeps all. Default 2. */
   readonly outcomes?: number
   /** At each death, how many times the process that reopens dies too, at calls that the seed chooses. Default 2. */
   readonly nested?: number
@@ -33,7 +33,7 @@ export interface ExploreOptions<C> {
 
 /** What an exploration went through. */
 export interface Exploration {
-  /** Crashes that were followed by a reopening. */
+  /** How many crashes were followed by a reopening. */
   readonly cases: number
   /** Different places in which a process died or a call failed. */
   readonly points: number
@@ -45,7 +45,14 @@ export interface Exploration {
 
 /**
  * Runs the commands once for each place in which the process may die, and each of those with several outcomes of the
- * crash; reopens, dies again in the reopening, reopens. Throws `CaseFailed` with the smallest failing history it finds.
+ * crash; reopens, dies again in the reopening, reopens. Rejects with `CaseFailed` and the smallest failing history it
+ * finds.
+ *
+ * @example
+ * import { explore, LogSubject } from 'seglog/testing'
+ *
+ * const commands = [{ do: 'commit', size: 20, wait: true }] as const
+ * const { isPartial } = await explore(new LogSubject(), { seed: 1, commands, every: 20 }) // → { isPartial: false }
  */
 export async function explore<C, N>(subject: Subject<C, N>, options: ExploreOptions<C>): Promise<Exploration> {
   const explorer = new Explorer(subject, options)

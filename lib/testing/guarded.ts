@@ -12,6 +12,19 @@ import type {
 /**
  * Passes everything on. What a callback throws would end a real process: here it is kept, to be reported as a broken
  * promise, and the process goes on. Base of environments that put something in the way.
+ *
+ * @example
+ * import { openLog } from 'seglog'
+ * import { GuardedEnvironment, simulate, type Call } from 'seglog/testing'
+ *
+ * class Syncless extends GuardedEnvironment {
+ *   override call<C extends Call>(call: C) {
+ *     // What becomes of a log on a disk that lies?
+ *     return call.do === 'sync' ? (undefined as never) : super.call(call)
+ *   }
+ * }
+ * const machine = simulate(1)
+ * const log = await machine.drive(openLog('/log', { environment: new Syncless(machine) }))
  */
 export class GuardedEnvironment implements Environment {
   /** What callbacks threw. */

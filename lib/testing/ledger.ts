@@ -25,7 +25,18 @@ export interface BackupNote {
 
 /**
  * What the world outside knows of a log: which records were asked for, and up to where they were promised. The promises
- * of `docs/promises.md` are statements about it. Plain arrays: this is the model that the log is compared with.
+ * of `docs/promises.md` are statements about it. Plain arrays: this is the model that the log is compared with. Throws
+ * nothing, save where a promise is broken: then `OracleError`.
+ *
+ * @example
+ * import { BYTE_VALUES, Ledger } from 'seglog/testing'
+ *
+ * const ledger = new Ledger()
+ * ledger.appended([ledger.draft(16, 0), ledger.draft(16, 0)]) // records 1 and 2, of 16 bytes
+ * ledger.wrote(2)
+ * ledger.refused(1) // the second was not appended after all
+ * ledger.acknowledge(1)
+ * ledger.copy().survived([], BYTE_VALUES, 1) // throws OracleError
  */
 export class Ledger {
   /** By sequence from 1 on. Behind `acknowledged` they are provisional. */
@@ -46,7 +57,7 @@ export class Ledger {
   backupsMade = 0
   /** A bit that is turned round as long as the world looks at what comes of it. */
   rot: { readonly path: string; readonly bit: number } | undefined
-  /** Files that openings kept aside, and what is in them. */
+  /** Files that openings kept aside, and what is in them: copies. */
   kept = new Map<string, Uint8Array>()
 
   /** One that changes no more when this one does: a death is followed by several outcomes. */
@@ -91,13 +102,25 @@ export class Ledger {
     this.written = Math.max(this.written, sequence)
   }
 
-  /** Whatever is moved now, records up to these are archived when it is done, or none beyond. */
+  /**
+   * Whatever is moved now, records up to these are archived when it is done, or none beyond.
+   *
+   * @example
+   * ledger.appended([ledger.draft(16, 0), ledger.draft(16, 0)])
+   * ledger.moves(0, 1) // record 1 is on its way into the archive
+   * ledger.moved(2) // and is there
+   */
   moves(surely: number, perhaps: number): void {
     const { archived } = this
     this.archived = { surely: Math.min(archived.surely, surely), perhaps: Math.max(archived.perhaps, perhaps) }
   }
 
-  /** The first record that is not archived, as the log says it. */
+  /**
+   * The first record that is not archived, as the log says it. Throws `OracleError` where that cannot be.
+   *
+   * @example
+   * ledger.moved(2) // throws OracleError
+   */
   moved(firstSequence: number): void {
     const { surely, perhaps } = this.archived
     const last = firstSequence - 1
@@ -106,8 +129,8 @@ export class Ledger {
   }
 
   /**
-   * Compares what an opening found, from the first record on that is not archived, with what was promised; from then on all
-   * of it is promised, and nothing else.
+   * Compares what an opening found, from the first record on that is not archived, with what was promised; from then on
+   * all of it is promised, and nothing else. Throws `OracleError`.
    */
   survived(survivors: readonly Survivor[], values: Values, firstSequence: number): void {
     const { records, acknowledged, written } = this
@@ -124,7 +147,15 @@ export class Ledger {
     this.written = count
   }
 
-  /** Compares records with what was appended, from this one on, and their timestamps with what was read before. */
+  /**
+   * Compares records with what was appended, from this one on, and their timestamps with what was read before. Throws
+   * `OracleError`.
+   *
+   * @example
+   * const note = ledger.draft(16, 0)
+   * ledger.appended([note])
+   * ledger.compare([{ sequence: 1, timestampNs: 1n, value: BYTE_VALUES.make(note) }], BYTE_VALUES, 1)
+   */
   compare(found: readonly Survivor[], values: Values, firstSequence: number): void {
     for (const [index, { sequence, timestampNs, value }] of found.entries()) {
       const expected = firstSequence + index
@@ -143,7 +174,18 @@ export class Ledger {
   }
 }
 
-/** A promise is broken. */
+/**
+ * A promise is broken.
+ *
+ * @example
+ * import { Ledger, OracleError } from 'seglog/testing'
+ *
+ * try {
+ *   new Ledger().moved(2)
+ * } catch (error) {
+ *   if (error instanceof OracleError) console.log(error.message)
+ * }
+ */
 export class OracleError extends Error {
   constructor(message: string) {
     super(message)

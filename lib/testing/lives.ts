@@ -51,7 +51,20 @@ export function lifeAfter(before: Fate, own: Fate | undefined): Life {
   }
 }
 
-/** Runs a history from its start; throws `CaseFailed`. Gives the last process, which is still alive. */
+/**
+ * Runs a history from its start; rejects with `CaseFailed`. Gives the last process, which is still alive. With `trace`
+ * an error tells every call.
+ *
+ * @example
+ * import { LogSubject, runCase } from 'seglog/testing'
+ *
+ * const { notes } = await runCase(new LogSubject(), {
+ *   seed: 1,
+ *   commands: [{ do: 'commit', size: 20, wait: true }],
+ *   fates: [{ then: 'power cut', seed: 2 }],
+ * })
+ * notes.acknowledged // → 1
+ */
 export async function runCase<C, N>(subject: Subject<C, N>, history: Case<C>, trace = false): Promise<Past<N>> {
   const environments: SimulatedEnvironment[] = []
   try {

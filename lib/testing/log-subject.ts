@@ -13,7 +13,15 @@ import { BYTE_VALUES } from './values.ts'
 
 const DEFAULTS: LogSetup = { directory: '/log', segmentBytes: 1024, values: BYTE_VALUES }
 
-/** A log of ours as what is tested: commands against a plain array, and the promises as its oracle. */
+/**
+ * A log of ours as what is tested: commands against a plain array, and the promises as its oracle.
+ *
+ * @example
+ * import { KEYED_VALUES, KEY_WORKLOAD, LogSubject, explore } from 'seglog/testing'
+ *
+ * const subject = new LogSubject({ values: KEYED_VALUES, segmentBytes: 2048 })
+ * await explore(subject, { seed: 1, commands: KEY_WORKLOAD, every: 100, outcomes: 1, nested: 1 })
+ */
 export class LogSubject implements Subject<Command, Ledger> {
   readonly setup: LogSetup
 

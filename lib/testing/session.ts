@@ -52,7 +52,18 @@ const NAMES_BYTES = 32
 
 const CACHE_BYTES = 64 * 1024
 
-/** Opens a log on a simulated machine, with segments as small as tests want them. */
+/**
+ * Opens a log on a simulated machine, with segments as small as tests want them. Rejects as `openLog` does, and with an
+ * `Error` where something was thrown into the event loop.
+ *
+ * @example
+ * import { BYTE_VALUES, openSimulated, simulate } from 'seglog/testing'
+ *
+ * const machine = simulate(1)
+ * const setup = { directory: '/log', segmentBytes: 1024, values: BYTE_VALUES }
+ * const { log } = await machine.drive(openSimulated(machine, setup))
+ * log.lastSequence // → 0
+ */
 export async function openSimulated(env: SimulatedEnvironment, setup: LogSetup): Promise<Opened> {
   const { directory, segmentBytes, values, durability = 'synced', wrap, lockCalls } = setup
   const guard = new GuardedEnvironment(wrap ? wrap(env) : env)

@@ -5,9 +5,11 @@ import type { KeyOptions } from '../keys/definitions.ts'
 
 /** What is known of a record that was appended: enough to make its value again. */
 export interface RecordNote {
+  /** A number that no other record has. */
   readonly id: number
+  /** In bytes, or in characters of a text in it, as the values have it. */
   readonly size: number
-  /** Which object shape it has, where the codec knows shapes. */
+  /** The number of the object shape that it has, where the codec knows shapes. */
   readonly shape: number
   /** Whether a batch ends with it, or it is none. */
   readonly endsBatch: boolean

@@ -62,17 +62,22 @@ export type Call =
   /** Makes the names in this directory durable. */
   | { readonly do: 'syncDirectory'; readonly path: string }
 
+/** For what a file is opened; see the call `open`. */
 export type Access = 'read' | 'write' | 'create'
 
+/** `other`: a link, a pipe, a socket, a device. */
 export type EntryKind = 'file' | 'directory' | 'other'
 
+/** A name in a directory. */
 export interface DirectoryEntry {
   readonly name: string
   readonly kind: EntryKind
 }
 
+/** What stands at a path. */
 export interface FileStatus {
   readonly kind: EntryKind
+  /** Length in bytes. */
   readonly size: number
   /** Bytes of storage in use; for a sparse file less than `size`. */
   readonly allocated: number
@@ -80,12 +85,15 @@ export interface FileStatus {
   readonly id: string
 }
 
+/** What each call gives. */
 export interface Results {
   readonly open: Handle
+  /** How many bytes were read or written. */
   readonly read: number
   readonly write: number
   readonly sync: void
   readonly truncate: void
+  /** Length in bytes. */
   readonly size: number
   readonly close: void
   readonly rename: void
@@ -106,6 +114,7 @@ export type ResultOf<C extends Call> = Results[C['do']]
  */
 export interface SystemError extends Error {
   readonly code: string
+  /** A negative number, as the system has it. */
   readonly errno: number
   readonly syscall?: string
   readonly path?: string
@@ -165,6 +174,7 @@ export interface Environment {
   /** Runs `task` soon, after the current turn of the event loop. */
   defer(task: () => void): void
 
+  /** So many bytes that nobody can foretell; they belong to the caller. */
   randomBytes(count: number): Uint8Array
 
   /** A path that means the same whatever becomes of the working directory. */

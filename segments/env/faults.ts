@@ -16,6 +16,7 @@ export interface CallNote {
   readonly path: string
   /** New name, of `rename` and `link`. */
   readonly to?: string
+  /** In bytes, of a read or write. */
   readonly position?: number
   /** Bytes of a read or write, new size of a `truncate`. */
   readonly length?: number

@@ -21,7 +21,20 @@ export interface InFlightOptions {
 /** Where in a call a process dies: before anything of it, with it in flight, or with it done and not reported. */
 export type DeathMoment = 'before' | 'during' | 'after'
 
-/** Thrown by the call in which a process dies, and by each later one; never seen by a real program. */
+/**
+ * Thrown by the call in which a process dies, and by each later one; never seen by a real program.
+ *
+ * @example
+ * import { SimulatedDeath, simulate } from 'seglog/testing'
+ *
+ * const machine = simulate(1)
+ * machine.calls.dieAt(1)
+ * try {
+ *   machine.call({ do: 'makeDirectory', path: '/data' })
+ * } catch (error) {
+ *   if (!(error instanceof SimulatedDeath)) throw error
+ * }
+ */
 export class SimulatedDeath extends Error {
   readonly moment: DeathMoment
 

@@ -27,7 +27,20 @@ export interface MemoryOptions {
   readonly monotonicMs?: () => number
 }
 
-/** A world in memory that only this environment sees: as fast as there is, and gone with the process. */
+/**
+ * A world in memory that only this environment sees: as fast as there is, and gone with the process. Throws nothing;
+ * calls on its files fail as those of a system do, as IO.
+ *
+ * @example
+ * import { memoryEnvironment, openLog } from 'seglog'
+ *
+ * const environment = memoryEnvironment()
+ * const log = await openLog('/log', { environment })
+ * await log.commit('first')
+ * await log.close()
+ * const reopened = await openLog('/log', { environment })
+ * reopened.get(1)?.value // → 'first'
+ */
 export function memoryEnvironment(options: MemoryOptions = {}): Environment {
   return new MemoryEnvironment(options)
 }

@@ -8,11 +8,19 @@ import { listen, probe } from './node-sockets.ts'
 import { watch } from './node-watch.ts'
 import { refTimer, unrefTimer } from './timers.ts'
 
-/** The real world. */
+/**
+ * The real world, which is the default wherever an environment can be given. Throws nothing.
+ *
+ * @example
+ * import { nodeEnvironment, openLog } from 'seglog'
+ *
+ * await using log = await openLog('./journal', { environment: nodeEnvironment({ durableWrites: 'sync' }) })
+ */
 export function nodeEnvironment(options: NodeOptions = {}): Environment {
   return new NodeEnvironment(options)
 }
 
+/** How the real world is dealt with. */
 export interface NodeOptions {
   /** By default as the platform needs it. */
   readonly durableWrites?: DurableWrites

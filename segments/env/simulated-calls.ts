@@ -19,7 +19,17 @@ interface CallsOf {
   readonly die: () => void
 }
 
-/** The calls of a simulated process: each is counted when it is performed, a started one when it lands. */
+/**
+ * The calls of a simulated process: each is counted when it is performed, a started one when it lands. Throws nothing.
+ *
+ * @example
+ * import { simulate } from 'seglog/testing'
+ *
+ * const machine = simulate(1, { trace: true })
+ * machine.call({ do: 'makeDirectory', path: '/data' })
+ * machine.calls.count // → 1
+ * machine.calls.trace[0]?.path // → '/data'
+ */
 export class SimulatedCalls {
   /** What was performed, when the option `trace` is set. */
   readonly trace: TraceEntry[] = []
@@ -38,27 +48,59 @@ export class SimulatedCalls {
     return this.#count
   }
 
-  /** From now on calls that match meet this fault. */
+  /**
+   * From now on calls that match meet this fault.
+   *
+   * @example
+   * machine.calls.fault({ when: ({ do: what }) => what === 'sync', outcome: 'EIO' })
+   * await machine.drive(openLog('/log', { environment: machine })) // throws IO
+   */
   fault(fault: Fault): void {
     this.#faults.add(fault)
   }
 
-  /** The `index`-th call, counted from 1, meets this fault. */
+  /**
+   * The `index`-th call, counted from 1, meets this fault.
+   *
+   * @example
+   * machine.calls.failAt(1, 'EACCES')
+   * machine.call({ do: 'makeDirectory', path: '/data' }) // throws EACCES
+   */
   failAt(index: number, outcome: FaultOutcome): void {
     this.#faults.add({ when: (call) => call.index === index, outcome })
   }
 
+  /**
+   * Forgets all faults that wait for their calls.
+   *
+   * @example
+   * machine.calls.failAt(1, 'EACCES')
+   * machine.calls.clearFaults()
+   * machine.call({ do: 'makeDirectory', path: '/data' })
+   */
   clearFaults(): void {
     this.#faults.clear()
   }
 
-  /** Makes the process die in its `index`-th call, counted from 1. */
+  /**
+   * Makes the process die in its `index`-th call, counted from 1.
+   *
+   * @example
+   * machine.calls.dieAt(2, 'after')
+   * machine.call({ do: 'makeDirectory', path: '/first' })
+   * machine.call({ do: 'makeDirectory', path: '/second' }) // throws SimulatedDeath
+   * machine.files.has('/second') // → true
+   */
   dieAt(index: number, moment: DeathMoment = 'before'): void {
     this.#deathAt = index
     this.#deathMoment = moment
   }
 
-  /** For the environment only. */
+  /**
+   * For the environment only.
+   *
+   * @internal
+   */
   perform(call: Call, mode: CallMode): unknown {
     const index = ++this.#count
     if (index !== this.#deathAt) return this.#performNoted(call, index, mode)

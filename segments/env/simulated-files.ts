@@ -1,7 +1,22 @@
 import type { Disk } from './disk.ts'
 import { type FileNode, type FileTree, type OtherKind } from './tree.ts'
 
-/** Files of a simulated machine as a test sees and changes them, past all calls: nothing is counted, nothing fails. */
+/**
+ * Files of a simulated machine as a test sees and changes them, past all calls: nothing is counted, and nothing fails
+ * but what cannot be: a path that is not there is a `SystemError`, ENOENT.
+ *
+ * @example
+ * import { simulate } from 'seglog/testing'
+ *
+ * const { files } = simulate(1)
+ * files.makeDirectory('/data')
+ * files.write('/data/a', new Uint8Array([1, 2, 3]))
+ * files.flip('/data/a', 0)
+ * files.read('/data/a') // → Uint8Array(3) [ 0, 2, 3 ]
+ * files.paths() // → [ '/data/a' ]
+ * files.remove('/data/a')
+ * files.has('/data/a') // → false
+ */
 export class SimulatedFiles {
   readonly #tree: FileTree
   readonly #disk: Disk
@@ -11,12 +26,15 @@ export class SimulatedFiles {
     this.#disk = disk
   }
 
-  /** Whether anything stands at this path. */
+  /** Whether anything stands at this path. Throws nothing. */
   has(path: string): boolean {
     return this.#tree.status(path) !== undefined
   }
 
-  /** Paths of all files and other things that are not directories, sorted. */
+  /**
+   * Paths of all files and other things that are not directories, sorted. Throws a `SystemError` for a directory that
+   * is not there.
+   */
   paths(directory = ''): string[] {
     return this.#tree.list(directory).flatMap(({ name, kind }) => {
       const path = `${directory}/${name}`
@@ -24,7 +42,7 @@ export class SimulatedFiles {
     })
   }
 
-  /** What a process reads: a copy. */
+  /** What a process reads: a copy. Throws a `SystemError` where there is no such file. */
   read(path: string): Uint8Array {
     const file = this.#file(path)
     const bytes = new Uint8Array(file.size)
@@ -32,7 +50,14 @@ export class SimulatedFiles {
     return bytes
   }
 
-  /** What is on the disk at this moment: a copy. Undefined where the name is not durable. */
+  /**
+   * What is on the disk at this moment: a copy. Undefined where the name is not durable. Throws nothing.
+   *
+   * @example
+   * machine.call({ do: 'open', path: '/new', access: 'create' })
+   * machine.files.has('/new') // → true
+   * machine.files.readDisk('/new') // → undefined
+   */
   readDisk(path: string): Uint8Array | undefined {
     let node = this.#tree.root as FileNode | FileTree['root'] | undefined
     for (const name of path.split('/').filter((part) => part !== '')) {
@@ -46,7 +71,10 @@ export class SimulatedFiles {
     return bytes
   }
 
-  /** Makes or replaces a file, durable at once with its name. Its directory must be there. */
+  /**
+   * Makes or replaces a file, durable at once with its name. Its directory must be there, else it throws a
+   * `SystemError`. The bytes are copied.
+   */
   write(path: string, bytes: Uint8Array): void {
     const node = this.#tree.find(path, 'open')
     const file = node?.kind === 'file' ? node : this.#tree.createFile(path)
@@ -56,7 +84,7 @@ export class SimulatedFiles {
     this.#syncNames(path)
   }
 
-  /** Makes a directory with all above it, durable at once. */
+  /** Makes a directory with all above it, durable at once. Throws a `SystemError` where a file is in the way. */
   makeDirectory(path: string): void {
     const names = path.split('/').filter((name) => name !== '')
     for (let count = 1; count <= names.length; count++) {
@@ -66,19 +94,29 @@ export class SimulatedFiles {
     this.#syncNames(path)
   }
 
-  /** Removes a name, durably. */
+  /** Removes a name, durably. Throws a `SystemError` where it is not there. */
   remove(path: string): void {
     this.#tree.unlink(path)
     this.#syncNames(path)
   }
 
-  /** Places what no call may open: a link, a pipe, or a socket behind which nobody listens. Durable at once. */
+  /**
+   * Places what no call may open: a link, a pipe, or a socket behind which nobody listens. Durable at once. Throws a
+   * `SystemError` where the name is taken.
+   *
+   * @example
+   * machine.files.placeOther('/link', 'link')
+   * machine.call({ do: 'open', path: '/link', access: 'read' }) // throws ELOOP
+   */
   placeOther(path: string, is: OtherKind): void {
     this.#tree.createOther(path, is)
     this.#syncNames(path)
   }
 
-  /** Bit rot: turns one bit of a file round, on the disk and in the cache. Bit 0 is the lowest of the first byte. */
+  /**
+   * Bit rot: turns one bit of a file round, on the disk and in the cache. Bit 0 is the lowest of the first byte. Throws
+   * `RangeError` behind its end, and a `SystemError` where there is no such file.
+   */
   flip(path: string, bit: number): void {
     const file = this.#file(path)
     const position = Math.floor(bit / 8)
@@ -93,7 +131,14 @@ export class SimulatedFiles {
     }
   }
 
-  /** Makes everything durable as it is now. */
+  /**
+   * Makes everything durable as it is now. Throws nothing.
+   *
+   * @example
+   * machine.call({ do: 'open', path: '/new', access: 'create' })
+   * machine.files.syncAll()
+   * machine.files.readDisk('/new') // → Uint8Array(0) []
+   */
   syncAll(): void {
     for (const node of this.#tree.nodes()) if (node.kind !== 'other') this.#disk.synced(node)
   }

@@ -1,3 +1,4 @@
+/* Over 300 lines because each call of a simulated process stands here with its promise and an example. */
 import type {
   Call,
   Done,
@@ -9,7 +10,7 @@ import type {
   SystemError,
   Timer,
 } from './environment.ts'
-import type { CallNote, Fault, FaultOutcome } from './faults.ts'
+import type { CallMode, CallNote, Fault, FaultOutcome } from './faults.ts'
 import { InFlight, SimulatedDeath } from './in-flight.ts'
 import { HOST, Machine } from './machine.ts'
 import { OpenFiles } from './open-files.ts'
@@ -18,17 +19,18 @@ import { Random } from './random.ts'
 import { type DeathMoment, SimulatedCalls, type TraceEntry } from './simulated-calls.ts'
 import { SimulatedFiles } from './simulated-files.ts'
 import { closeInTree, listenInTree, probeInTree } from './sockets.ts'
-import { asSystemError, withoutStack } from './system-error.ts'
+import { type ErrorName, asSystemError, withoutStack } from './system-error.ts'
 import type { OtherNode } from './tree.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import { watchTree } from './watchers.ts'
 
-export type { CallNote, CrashOptions, DeathMoment, Fault, FaultOutcome, SimulatedCalls, SimulatedFiles, TraceEntry }
+export type { CallMode, CallNote, CrashOptions, DeathMoment, ErrorName, Fault, FaultOutcome }
+export type { SimulatedCalls, SimulatedFiles, TraceEntry }
 export { SimulatedDeath }
 
 /** What a simulated machine begins with. */
 export interface SimulationOptions {
-  /** Wall clock at the start. */
+  /** Wall clock at the start, milliseconds since 1970. Default the first of January 2026. */
   readonly nowMs?: number
   /**
    * When started calls land. `seeded` (the default): at a moment that the seed chooses, also behind synchronous calls
@@ -39,7 +41,22 @@ export interface SimulationOptions {
   readonly trace?: boolean
 }
 
-/** A new machine with an empty disk, and a process on it. Equal seeds and equal calls give equal results. */
+/**
+ * A new machine with an empty disk, and a process on it. Equal seeds and equal calls give equal results. Throws
+ * nothing.
+ *
+ * @example
+ * import { openLog } from 'seglog'
+ * import { simulate } from 'seglog/testing'
+ *
+ * const machine = simulate(1)
+ * const log = await machine.drive(openLog('/log', { environment: machine }))
+ * await machine.drive(log.commit('acknowledged'))
+ *
+ * const after = machine.crash(2)
+ * const reopened = await after.drive(openLog('/log', { environment: after }))
+ * Array.from(reopened.read(), ({ value }) => value) // → [ 'acknowledged' ]
+ */
 export function simulate(seed: number, options: SimulationOptions = {}): SimulatedEnvironment {
   const random = new Random(seed)
   return new SimulatedEnvironment(Machine.fresh(random, options.nowMs ?? START_MS), random, options)
@@ -52,7 +69,17 @@ const DRIVE_MS_MAX = 3_600_000
 
 /**
  * A process on a simulated machine. Time stands still except in `advance` and `drive`, so timers never spin; started
- * calls and deferred tasks go on by themselves, through turns of their own event loop.
+ * calls and deferred tasks go on by themselves, through turns of their own event loop. Paths are absolute, times are
+ * milliseconds. Throws nothing of its own, save `drive`; calls on files fail as those of a system do, with a
+ * `SystemError`.
+ *
+ * @example
+ * import { simulate } from 'seglog/testing'
+ *
+ * const machine = simulate(1)
+ * machine.files.makeDirectory('/data')
+ * const process = machine.spawn(2) // another one, beside it
+ * process.call({ do: 'list', path: '/data' }) // → []
  */
 export class SimulatedEnvironment implements Environment {
   readonly identity: ProcessIdentity
@@ -168,7 +195,14 @@ export class SimulatedEnvironment implements Environment {
     return this.#dead
   }
 
-  /** Ends this process now: calls throw `SimulatedDeath`, nothing that was started or set ever happens in it. */
+  /**
+   * Ends this process now: calls throw `SimulatedDeath`, nothing that was started or set ever happens in it.
+   *
+   * @example
+   * machine.die()
+   * machine.dead // → true
+   * machine.call({ do: 'list', path: '/' }) // throws SimulatedDeath
+   */
   die(): void {
     if (this.#dead) return
     this.#dead = true
@@ -179,6 +213,13 @@ export class SimulatedEnvironment implements Environment {
   /**
    * A process on this machine after a power cut: what was synced is there, of the rest any part. All processes of the
    * old machine are dead; its disk stays as it was, so that it can crash again with other seeds.
+   *
+   * @example
+   * const log = await machine.drive(openLog('/log', { environment: machine }))
+   * log.append('never acknowledged')
+   * const after = machine.crash(2, { unsynced: 'lost' })
+   * const reopened = await after.drive(openLog('/log', { environment: after }))
+   * reopened.lastSequence // → 0
    */
   crash(seed: number, options: CrashOptions = {}): SimulatedEnvironment {
     const random = new Random(seed, 1)
@@ -197,6 +238,13 @@ export class SimulatedEnvironment implements Environment {
   /**
    * A new process on this machine after this one was killed (SIGKILL). All performed calls remain; calls in flight land
    * or not, a write also in part; other processes live on.
+   *
+   * @example
+   * const log = await machine.drive(openLog('/log', { environment: machine }))
+   * await machine.drive(log.commit('first', { durability: 'written' }))
+   * const next = machine.kill(2)
+   * const reopened = await next.drive(openLog('/log', { environment: next }))
+   * reopened.lastSequence // → 1
    */
   kill(seed: number): SimulatedEnvironment {
     const random = new Random(seed, 2)
@@ -209,12 +257,26 @@ export class SimulatedEnvironment implements Environment {
     return this.#next(this.#machine, random)
   }
 
-  /** Another process beside this one: on this machine, or on another `host` that shares its disk. */
+  /**
+   * Another process beside this one: on this machine, or on another `host` that shares its disk.
+   *
+   * @example
+   * const log = await machine.drive(openLog('/log', { environment: machine }))
+   * const other = machine.spawn(2)
+   * await other.drive(openLog('/log', { environment: other })) // throws LOCKED
+   */
   spawn(seed: number, { host = this.identity.host }: { readonly host?: string } = {}): SimulatedEnvironment {
     return new SimulatedEnvironment(this.#machine, new Random(seed, 3), this.#options, host)
   }
 
-  /** A machine of its own with the same files, as durable as they are here, and a process that has nothing open. */
+  /**
+   * A machine of its own with the same files, as durable as they are here, and a process that has nothing open.
+   *
+   * @example
+   * const twin = machine.clone(2)
+   * twin.files.makeDirectory('/only-here')
+   * machine.files.has('/only-here') // → false
+   */
   clone(seed: number): SimulatedEnvironment {
     const random = new Random(seed, 4)
     return this.#next(this.#machine.copy(random).machine, random)
@@ -222,7 +284,18 @@ export class SimulatedEnvironment implements Environment {
 
   // ---- order, room and time
 
-  /** Holds started calls that match in flight until the returned function is called; `settle` does not wait for them. */
+  /**
+   * Holds started calls that match in flight until the returned function is called; `settle` does not wait for them.
+   *
+   * @example
+   * const log = await machine.drive(openLog('/log', { environment: machine }))
+   * const release = machine.hold((call) => call.do === 'write')
+   * const committed = log.commit('first')
+   * await machine.settle()
+   * log.highWatermark // → 0
+   * release()
+   * await machine.drive(committed) // → 1
+   */
   hold(matches: (call: Call) => boolean): () => void {
     return this.#inFlight.hold(matches)
   }
@@ -236,23 +309,46 @@ export class SimulatedEnvironment implements Environment {
     this.#machine.tree.capacity = bytes
   }
 
+  /** The clock of this machine, to be looked at and to be set. */
   get clock(): VirtualClock {
     return this.#machine.clock
   }
 
-  /** Resolves when no process of this machine has a started call or deferred task left. Timers are not waited for. */
+  /**
+   * Resolves when no process of this machine has a started call or deferred task left. Timers are not waited for.
+   *
+   * @example
+   * const log = await machine.drive(openLog('/log', { environment: machine }))
+   * log.append('first')
+   * await machine.settle()
+   * log.highWatermark // → 1
+   */
   settle(): Promise<void> {
     return this.#machine.settle()
   }
 
-  /** Lets this much time pass: runs the timers that become due, each after everything before it has settled. */
+  /**
+   * Lets so many milliseconds pass: runs the timers that become due, each after everything before it has settled.
+   *
+   * @example
+   * let rang = false
+   * machine.after(1000, () => (rang = true))
+   * await machine.advance(999)
+   * rang // → false
+   * await machine.advance(1)
+   * rang // → true
+   */
   advance(ms: number): Promise<void> {
     return this.#machine.advance(ms)
   }
 
   /**
-   * Lets as much time pass as this work needs, and gives its result. Throws `SimulatedDeath` when this process dies
-   * before, and says so when nothing is left that could end the work.
+   * Lets as much time pass as this work needs, and gives its result or rejects as it does. Rejects with
+   * `SimulatedDeath` when this process dies before, and with an `Error` when nothing is left that could end the work.
+   *
+   * @example
+   * const log = await machine.drive(openLog('/log', { environment: machine }))
+   * await machine.drive(log.commit('first')) // → 1
    */
   async drive<T>(work: Promise<T>): Promise<T> {
     let ended = false

@@ -30,6 +30,7 @@ const ERRNO = {
   EDQUOT: -122,
 } as const
 
+/** An error of the system, by its name: `EIO`, `ENOSPC`, `EDQUOT`, `EACCES` … */
 export type ErrorName = keyof typeof ERRNO
 
 /** Names that libuv does not know, with the code that Node shows instead. */

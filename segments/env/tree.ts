@@ -27,6 +27,7 @@ export interface OtherNode {
   host?: string
 }
 
+/** What a path may lead to that no call can open. */
 export type OtherKind = 'link' | 'pipe' | 'socket'
 
 export type TreeNode = FileNode | DirectoryNode | OtherNode

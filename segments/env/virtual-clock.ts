@@ -1,6 +1,15 @@
 import type { Timer } from './environment.ts'
 
-/** A clock that stands still until somebody moves it. */
+/**
+ * A clock that stands still until somebody moves it; in milliseconds. Throws nothing.
+ *
+ * @example
+ * import { simulate } from 'seglog/testing'
+ *
+ * const { clock } = simulate(1, { nowMs: 1000 })
+ * clock.jump(-400)
+ * clock.nowMs // → 600
+ */
 export class VirtualClock {
   #wallMs: number
   #monotonicMs = 0
@@ -11,10 +20,12 @@ export class VirtualClock {
     this.#wallMs = wallMs
   }
 
+  /** The wall clock: milliseconds since 1970. */
   get nowMs(): number {
     return this.#wallMs
   }
 
+  /** Milliseconds since the machine was started; `jump` does not move it. */
   get monotonicMs(): number {
     return this.#monotonicMs
   }
@@ -24,6 +35,11 @@ export class VirtualClock {
     this.#wallMs += ms
   }
 
+  /**
+   * Runs a task so many milliseconds from now; for the environment.
+   *
+   * @internal
+   */
   after(delayMs: number, task: () => void): Timer {
     const timer = { atMs: this.#monotonicMs + Math.max(0, delayMs), task }
     let at = this.#timers.length
@@ -37,12 +53,20 @@ export class VirtualClock {
     }
   }
 
-  /** When the next timer is due by the monotonic clock. */
+  /**
+   * When the next timer is due by the monotonic clock.
+   *
+   * @internal
+   */
   get nextTimerMs(): number | undefined {
     return this.#timers[0]?.atMs
   }
 
-  /** Moves to the next timer and runs it. */
+  /**
+   * Moves to the next timer and runs it.
+   *
+   * @internal
+   */
   runNextTimer(): void {
     const timer = this.#timers.shift()
     if (!timer) return
@@ -50,6 +74,11 @@ export class VirtualClock {
     timer.task()
   }
 
+  /**
+   * Moves both clocks on, to this time of the monotonic one.
+   *
+   * @internal
+   */
   moveTo(monotonicMs: number): void {
     this.#wallMs += monotonicMs - this.#monotonicMs
     this.#monotonicMs = monotonicMs

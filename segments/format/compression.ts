@@ -1,8 +1,11 @@
 import * as zlib from 'node:zlib'
 import { COMPRESSION, ORIGINAL_LENGTH_BYTES, UNIT } from './layout.ts'
 
-/** How payloads are compressed, by the names that options and manifests have for it. */
-export type CompressionName = keyof typeof COMPRESSION
+/**
+ * How payloads are compressed, by the names that options and manifests have for it; those of `COMPRESSION`, written out for
+ * who reads the signature. `zstd` needs Node 22.15 or 23.8 and later.
+ */
+export type CompressionName = 'none' | 'deflate' | 'brotli' | 'zstd'
 
 interface Method {
   readonly compress: (payload: Uint8Array) => Uint8Array

@@ -26,7 +26,7 @@ export interface Manifest {
   readonly segments: readonly SegmentLine[]
   /** Sequences that were acknowledged and are given up by name: `from` to `to`, both included. */
   readonly lost: readonly SequenceRange[]
-  /** Reserved: key definitions. */
+  /** How keys of each kind are found. */
   readonly keys: Readonly<Record<string, StoredDefinition>>
   /** By sequence. */
   readonly anchors: readonly Anchor[]
@@ -83,6 +83,7 @@ export interface RunIdentity {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
+/** What a log was made with; options that are fixed for its life, or that readers need. */
 export interface LogOptions {
   readonly segmentBytes: number
   readonly codec: string
@@ -91,11 +92,14 @@ export interface LogOptions {
   readonly chain: string
 }
 
+/** First and last record of a range, both included. */
 export interface SequenceRange {
+  /** Sequences of records. */
   readonly from: number
   readonly to: number
 }
 
+/** What the manifest says of one segment. */
 export type SegmentLine = OpenLine | SealedLine
 
 /** Prepared or active: which of the two, its file tells. */
@@ -110,9 +114,11 @@ export interface OpenLine {
   readonly compression?: string
 }
 
+/** A segment that is written no more. */
 export interface SealedLine {
   readonly state: 'sealed' | 'archived'
   readonly ordinal: number
+  /** Signed 32-bit number. */
   readonly salt: number
   readonly firstSequence: number
   /** One below `firstSequence` when the segment holds no record. */

@@ -162,6 +162,19 @@ describe('a write or sync that fails is final', () => {
     await closeClean(it)
   })
 
+  test('A11 an append above the hard limit that meets it throws it, and what was queued is unknown', async () => {
+    const { sim, log } = await subject(5, { queueSoftBytes: 4096, queueHardBytes: 4096, segmentBytes: 64 * 1024 })
+    sim.hold((call) => call.do === 'write')
+    sim.calls.fault({ when: isGroup, outcome: 'EIO' })
+    let appended = 0
+    const burst = (): void => {
+      for (; appended < 10_000; appended++) log.append(record(appended + 1))
+    }
+    expect(codeOf(burst)).toBe('IO')
+    expect([log.lastSequence, log.highWatermark]).toEqual([appended + 1, 0])
+    expect(codeOf(() => log.append(record(1)))).toBe('FAILED')
+  })
+
   test('A10 a slot that cannot be written moves nothing and fails the writer', async () => {
     const it = await subject(1)
     const { sim, log } = it

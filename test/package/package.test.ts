@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { textFile, textFiles } from '../tidy/files.ts'
+import { deadLinks } from '../tidy/pages.ts'
 import { withRealOutput } from '../tidy/program.ts'
 import { Installed, pack, readmeProgram, type Tarball } from './installed.ts'
 
@@ -28,13 +29,21 @@ describe('the tarball', () => {
     const sources = textFiles(['lib', 'segments', 'recovery'], ['.ts']).map(({ path }) => path.replace(/\.ts$/, ''))
     const isCommand = (path: string): boolean => path.startsWith('lib/cli/')
     const wanted = [
-      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
-      ...textFiles(['docs'], ['.md']).flatMap(({ path }) => (/^docs\/[^/]+$/.test(path) ? [path] : [])),
+      ...['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json', 'bench/README.md'],
+      ...textFiles(['docs'], ['.md', '.svg', '.ts', '.py']).map(({ path }) => path),
       ...sources.map((path) => `dist/${path}.js`),
       // Nobody imports the command.
       ...sources.flatMap((path) => (isCommand(path) ? [] : [`dist/${path}.d.ts`])),
     ]
     expect(tarball.files).toEqual(wanted.sort())
+  })
+
+  it('holds every file that a page in it links to', () => {
+    const home = join(project.directory, 'node_modules/seglog')
+    const pages = tarball.files.filter((path) => path.endsWith('.md'))
+    const texts = pages.map((path) => ({ path, text: readFileSync(join(home, path), 'utf8') }))
+    expect(texts.length).toBeGreaterThan(15)
+    expect(deadLinks(texts, home)).toEqual([])
   })
 
   it('is as small as README.md says', () => {

@@ -9,6 +9,7 @@ import { tooLong } from './lengths.ts'
 import { strayNumbers } from './numbers.ts'
 import { deadLinks, deadMentions, privateLines } from './pages.ts'
 import { falseRows, FEATURES, PROMISES } from './promises.ts'
+import { lacking } from './reference.ts'
 import { circles, climbs } from './slope.ts'
 import { amountOf, rowsOf } from './tables.ts'
 import { strayWords, wordsOf } from './words.ts'
@@ -21,6 +22,8 @@ function code(files: Readonly<Record<string, string>>): Code[] {
 const LONG_BODY = `  run()\n`.repeat(70)
 const LONG_FILE = `run()\n`.repeat(301)
 const WORDS = new Map([['seq', 'sequence']])
+
+const DOOR = { 'lib/index.ts': `export { a } from './a.ts'` }
 
 type Check = (codes: readonly Code[]) => string[]
 /** Name of the case, the check, the files, and how many findings there must be. */
@@ -71,6 +74,38 @@ const CASES: readonly [string, Check, Readonly<Record<string, string>>, number][
   ['an offset in a sum', strayNumbers, { 'segments/a.ts': `bytes.writeUInt32LE(7, start + 8)\nend += 24n` }, 2],
   ['a value that is written', strayNumbers, { 'segments/a.ts': `bytes.writeUInt32LE(7, FRAME.at.crc)` }, 0],
   ['a byte of an integer', strayNumbers, { 'segments/format/a.ts': `bytes[at + 2] = 0` }, 0],
+  ['a function without example and codes', lacking, { ...DOOR, 'lib/a.ts': `/** A. */\nexport function a() {}` }, 2],
+  [
+    'a function with both',
+    lacking,
+    { ...DOOR, 'lib/a.ts': `/** Throws IO.\n * @example\n * a() */\nexport function a() {}` },
+    0,
+  ],
+  [
+    'a method without example and codes, and one that nobody else calls',
+    lacking,
+    {
+      ...DOOR,
+      'lib/a.ts': `/** @example\n * new a() */\nexport class a { b() {}\n/** @internal */\nc() {}\nprivate d() {} }`,
+    },
+    2,
+  ],
+  [
+    'a number without unit, and bytes without owner',
+    lacking,
+    { ...DOOR, 'lib/a.ts': `export interface a { much: number; sizeBytes: number; payload: Uint8Array }` },
+    2,
+  ],
+  [
+    'the same in a union, behind another door',
+    lacking,
+    {
+      ...DOOR,
+      'lib/a.ts': `import { a } from './b.ts'\nexport type { a }`,
+      'lib/b.ts': `export type a = { much: number } | { few: number }`,
+    },
+    2,
+  ],
   ['a word that has a better one', (c) => strayWords(c, WORDS), { 'lib/a.ts': `const lastSeq = 1` }, 1],
   ['a parameter that has one', (c) => strayWords(c, WORDS), { 'lib/a.ts': `function f(seq: number) {}` }, 1],
   ['a word of other code', (c) => strayWords(c, WORDS), { 'lib/a.ts': `other.seq()` }, 0],
