@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { LIMITS } from '../lib/options.ts'
-import { strayBlocks } from './tidy/blocks.ts'
+import { strayBlocks, strayCommands } from './tidy/blocks.ts'
 import { parse } from './tidy/code.ts'
 import { uncommented } from './tidy/comments.ts'
 import { deadExports } from './tidy/exports.ts'
@@ -123,8 +123,13 @@ describe('docs', () => {
     expect(deadLinks(pages, ROOT)).toEqual([])
   })
 
-  it('every block of code is run or compared by a test', () => {
+  it('every block is run or compared by a test, or says that it is no code', () => {
     expect(strayBlocks(pages)).toEqual([])
+  })
+
+  it('commands that a page shows are there', () => {
+    const { scripts, devDependencies } = JSON.parse(textFile('package.json').text) as Record<string, object>
+    expect(strayCommands(pages, Object.keys(scripts!), Object.keys(devDependencies!))).toEqual([])
   })
 
   it('files that are named are there', () => {

@@ -13,7 +13,7 @@ export function printed(result: Result): string {
   const head = ['', 'figure', 'spread', 'first row / this', ...(hasCpu ? ['CPU µs each'] : []), 'target']
   parts.push(table({ head, rows: rows.map((row) => cellsOf(row, hasCpu ? [shownCpu(row)] : [])) }))
   for (const more of tables) parts.push(table(more))
-  if (drawing !== undefined) parts.push(`\`\`\`\n${drawing}\n\`\`\``)
+  if (drawing !== undefined) parts.push(`\`\`\`text\n${drawing}\n\`\`\``)
   if (notes.length > 0) parts.push(notes.map((note) => `- ${note}`).join('\n'))
   return parts.join('\n\n')
 }

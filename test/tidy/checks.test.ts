@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { strayBlocks } from './blocks.ts'
+import { strayBlocks, strayCommands } from './blocks.ts'
 import { type Code, parse } from './code.ts'
 import { uncommented } from './comments.ts'
 import { deadExports } from './exports.ts'
@@ -166,10 +166,21 @@ describe('a check finds', () => {
   it('blocks of code that nobody runs', () => {
     const text = '```js file=a.mjs\n```\n```console run\n```\n```\nwords\n```\n```ts\n```\n```js\n```\n'
     expect(strayBlocks([{ path: 'docs/guide.md', text }])).toEqual([
+      "docs/guide.md:5: a block that does not say what it is; 'text' if it is no code",
       'docs/guide.md:8: no test runs this block: ts',
       'docs/guide.md:10: no test runs this block: js',
     ])
     expect(strayBlocks([{ path: 'docs/testing.md', text: '```ts\n```\n```sh\n```\n' }])).toHaveLength(1)
+    expect(strayBlocks([{ path: 'docs/guide.md', text: '```text\nwords\n```\n' }])).toEqual([])
+  })
+
+  it('commands that are not there', () => {
+    const text =
+      '```sh\nnpm ci && npm start\nnpm run crash -- --seed 1 # all\nnpx vitest run x\nnpx other\n```\n```text\nnpm no\n```\n'
+    expect(strayCommands([{ path: 'x.md', text }], ['start'], ['vitest'])).toEqual([
+      'x.md: there is no npm run crash -- --seed 1',
+      'x.md: there is no npx other',
+    ])
   })
 
   it('files that are named and not there', () => {
