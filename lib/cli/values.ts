@@ -64,7 +64,10 @@ export class Values {
 function plain(value: unknown): unknown {
   if (value === undefined) return { $undefined: true }
   if (typeof value === 'bigint') return { $bigint: String(value) }
-  if (typeof value === 'number') return Number.isFinite(value) ? value : { $number: String(value) }
+  if (typeof value === 'number')
+    return Number.isFinite(value) && !Object.is(value, -0)
+      ? value
+      : { $number: Object.is(value, -0) ? '-0' : String(value) }
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(plain)
   if (ArrayBuffer.isView(value)) {

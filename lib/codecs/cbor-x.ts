@@ -40,6 +40,16 @@ export function isOrdinary(value: object): boolean {
   return true
 }
 
+/** Classes whose objects hold what no property shows: of them nothing would come back. */
+const HIDING_CLASSES = [WeakMap, WeakSet, WeakRef, Number, Boolean, BigInt, Symbol, DataView, SharedArrayBuffer, URL]
+
+/** What an object holds beside its properties; undefined where that is nothing that is known of. */
+export function hiddenIn(value: object): string | undefined {
+  if (value instanceof Promise) return 'a promise (await it)'
+  const found = HIDING_CLASSES.find((hiding) => value instanceof hiding)
+  return found === undefined ? undefined : `an object of the class ${found.name}`
+}
+
 let encoding = false
 
 /**

@@ -1,9 +1,10 @@
-import { assert, SeglogError } from '../../segments/errors.ts'
+import { SeglogError } from '../../segments/errors.ts'
 import { decodeDefinition } from '../../segments/format/dictionary.ts'
 import { CborGuard } from './cbor-guard.ts'
 import { decodeEngine, decodeWith, encodeWith, nestedEncode, plainEngine } from './cbor-x.ts'
 import { RecordReader } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
+import { wouldNotComeBack } from './refusal.ts'
 import { SHAPES_MAX, ShapeTable } from './shapes.ts'
 import type { DecodeEngine } from './cbor-x.ts'
 import type { Codec, Decoder, Encoder } from './codec.ts'
@@ -18,9 +19,10 @@ export interface CborOptions {
 }
 
 /**
- * Values as CBOR (RFC 8949, by cbor-x): what JSON keeps, and undefined, bigints, dates, maps, sets, byte strings, typed
- * arrays, errors, regular expressions and cbor-x's `Tag`. ENCODE for what would not come back: functions, symbols,
- * objects of other classes. Bytes in a value are copied, both ways.
+ * Values as CBOR (RFC 8949): what JSON keeps, and undefined, −0, NaN, bigints, dates, maps, sets, byte strings, typed
+ * arrays, errors, regular expressions and the `Tag` of cbor-x. A `Buffer` and an `ArrayBuffer` come back as `Uint8Array`, an
+ * object of a class as an object of its own properties, a gap in an array as undefined. What would come back as something
+ * else is ENCODE: functions, symbols, promises, iterables, boxed values, text with half a surrogate pair. Bytes in a value are copied, both ways.
  *
  * @example
  * import { cbor, openLog } from 'seglog'
@@ -38,14 +40,27 @@ export function cbor<T = unknown>(options: CborOptions = {}): Codec<T> {
 
 class PlainEncoder<T> implements Encoder<T> {
   readonly plain = true
+  readonly #writer = new RecordWriter()
   readonly #engine = plainEngine()
   readonly #guard = new CborGuard()
+  #busy = false
 
   encode(value: T): Uint8Array {
+    if (this.#busy) throw nestedEncode()
+    this.#busy = true
+    try {
+      return this.#writer.write(value) ?? this.#encodeOdd(value)
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  /** What the writer leaves to cbor-x as a whole, which mostly means that it is refused, with a reason. */
+  #encodeOdd(value: T): Uint8Array {
     const bytes = encodeWith(this.#engine, value)
     const refusal = this.#guard.check(bytes, 0, bytes.length)
     if (refusal === undefined) return bytes
-    throw new SeglogError('ENCODE', `the value would not come back from its CBOR: ${refusal}`)
+    throw wouldNotComeBack(refusal)
   }
 
   takeDefinitions(): undefined {
@@ -105,19 +120,10 @@ class ShapesEncoder<T> implements Encoder<T> {
 
 /** Decodes from a copy at the start of a buffer of its own: cbor-x can begin nowhere else, and a view costs more. */
 class RangeDecoder {
-  readonly #guard: CborGuard
   #engine: DecodeEngine
 
-  constructor(structures: readonly unknown[], fields?: Int32Array) {
-    this.#guard = new CborGuard(fields)
+  constructor(structures: readonly unknown[]) {
     this.#engine = decodeEngine(Object.freeze(structures))
-  }
-
-  decode(source: Uint8Array, start: number, end: number): unknown {
-    assert(start >= 0 && start <= end && end <= source.length, 'a range to decode lies inside its buffer')
-    const refusal = this.#guard.check(source, start, end)
-    if (refusal !== undefined) throw new SeglogError('DECODE', `CBOR that was not written by this library: ${refusal}`)
-    return this.decodeSound(source, start, end)
   }
 
   /** Of what a guard has let pass. */
@@ -135,22 +141,28 @@ class RangeDecoder {
 const scratch = new Uint8Array(SCRATCH_BYTES)
 
 class PlainDecoder<T> implements Decoder<T> {
-  readonly #plain = new RangeDecoder([])
+  readonly #plain = plainReader()
 
   define(): void {
     throw new SeglogError('DECODE', `codec 'cbor' has no dictionaries, but the segment holds one`)
   }
 
   decode(source: Uint8Array, start: number, end: number): T {
-    return this.#plain.decode(source, start, end) as T
+    return this.#plain.read(source, start, end) as T
   }
+}
+
+/** Reads values without shapes: no shape is defined, so the tag of one is a tag like any other. */
+function plainReader(): RecordReader {
+  const foreign = new RangeDecoder([])
+  return new RecordReader(new CborGuard(), (bytes, start, end) => foreign.decodeSound(bytes, start, end))
 }
 
 class ShapesDecoder<T> implements Decoder<T> {
   readonly #fields = new Int32Array(SHAPES_MAX).fill(-1)
-  readonly #plain = new RangeDecoder([])
+  readonly #plain = plainReader()
   #structures: readonly (readonly string[])[] = []
-  #foreign = new RangeDecoder([], this.#fields)
+  #foreign = new RangeDecoder([])
   readonly #reader = new RecordReader(new CborGuard(this.#fields), (bytes, start, end) =>
     this.#foreign.decodeSound(bytes, start, end),
   )
@@ -165,12 +177,12 @@ class ShapesDecoder<T> implements Decoder<T> {
     structures[definition.id] = definition.keys
     this.#fields[definition.id] = definition.keys.length
     this.#structures = structures
-    this.#foreign = new RangeDecoder(structures, this.#fields)
+    this.#foreign = new RangeDecoder(structures)
     this.#reader.define(definition.id, definition.keys)
   }
 
   decode(source: Uint8Array, start: number, end: number, plain: boolean): T {
-    if (plain) return this.#plain.decode(source, start, end) as T
+    if (plain) return this.#plain.read(source, start, end) as T
     return this.#reader.read(source, start, end) as T
   }
 }

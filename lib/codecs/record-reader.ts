@@ -21,7 +21,7 @@ class ShapeMaker {
   private reads = 0
 
   constructor(keys: readonly string[]) {
-    this.keys = keys.map(safeKey)
+    this.keys = keys
   }
 
   countRead(): void {
@@ -30,9 +30,10 @@ class ShapeMaker {
   }
 }
 
-/** As cbor-x does: to set a property of that name would change the prototype. */
-function safeKey(key: string): string {
-  return key === '__proto__' ? '__proto_' : key
+/** To set a property of this one name would change the prototype; as in JSON, it is a property like any other. */
+function put(made: Record<string, unknown>, key: string, value: unknown): void {
+  if (key !== '__proto__') made[key] = value
+  else Object.defineProperty(made, key, { value, enumerable: true, writable: true, configurable: true })
 }
 
 /**
@@ -93,7 +94,7 @@ export class RecordReader {
       case 5:
         return size < 0x1b ? this.map(this.argument(size)) : this.foreign(at)
       case 6:
-        return byte === 0xd9 && at + 4 <= this.end && bytes[at + 1] === 0xe0 ? this.record(at) : this.foreign(at)
+        return byte === 0xd9 && at + 4 <= this.end ? this.tagged(at, bytes[at + 1]!) : this.foreign(at)
       case 7:
         return this.simple(at, byte)
       default:
@@ -155,7 +156,7 @@ export class RecordReader {
     for (let index = 0; index < length; index++) {
       const key = this.item()
       if (typeof key === 'object' && key !== null) throw refused('a map with an object as a key')
-      made[safeKey(String(key))] = this.item()
+      put(made, String(key), this.item())
     }
     this.depth -= 1
     return made
@@ -165,6 +166,36 @@ export class RecordReader {
   private enter(items: number): void {
     if (items > this.end - this.at) throw cutShort()
     if (++this.depth > DEPTH_MAX) throw refused(`nested deeper than ${DEPTH_MAX} levels`)
+  }
+
+  /** An item in a tag of two bytes: an object of a shape, a `Map` or a `Set`, or what is left to cbor-x. */
+  private tagged(start: number, first: number): unknown {
+    if (first === 0xe0) return this.record(start)
+    const second = this.bytes[start + 2]!
+    const head = this.bytes[start + 3]!
+    if (first !== 1 || (head & 0x1f) >= 0x1b) return this.foreign(start)
+    if (second === 3 && head >> 5 === 5) return this.mapOf(start + 4, head & 0x1f)
+    if (second === 2 && head >> 5 === 4) return this.setOf(start + 4, head & 0x1f)
+    return this.foreign(start)
+  }
+
+  private mapOf(at: number, size: number): unknown {
+    this.at = at
+    this.depth += 1
+    const length = this.argument(size)
+    this.enter(length * 2)
+    const made = new Map<unknown, unknown>()
+    for (let index = 0; index < length; index++) made.set(this.item(), this.item())
+    this.depth -= 2
+    return made
+  }
+
+  private setOf(at: number, size: number): unknown {
+    this.at = at
+    this.depth += 1
+    const made = new Set(this.array(this.argument(size)))
+    this.depth -= 1
+    return made
   }
 
   private record(start: number): unknown {
@@ -187,7 +218,7 @@ export class RecordReader {
 
   private members(keys: readonly string[], length: number): unknown {
     const made: Record<string, unknown> = {}
-    for (let index = 0; index < length; index++) made[keys[index]!] = this.item()
+    for (let index = 0; index < length; index++) put(made, keys[index]!, this.item())
     return made
   }
 
@@ -204,8 +235,10 @@ export class RecordReader {
  * 260 ns against 370, of some 600 for a record in a replay. Spreading a template got back a fifth of that.
  */
 function compile(keys: readonly string[]): ((reader: RecordReader) => unknown) | undefined {
-  // JSON escapes what could end a text of JavaScript; `__proto__`, the one key with a meaning, is not among the keys.
-  const members = keys.map((key) => `${JSON.stringify(key)}:reader.item()`).join()
+  // JSON escapes what could end a text of JavaScript; in brackets `__proto__` is a key like any other.
+  const members = keys
+    .map((key) => `${key === '__proto__' ? '["__proto__"]' : JSON.stringify(key)}:reader.item()`)
+    .join()
   if (keys.length > COMPILED_KEYS_MAX || members.length > COMPILED_TEXT_MAX) return undefined
   try {
     // eslint-disable-next-line @typescript-eslint/no-implied-eval -- see above what is in it.

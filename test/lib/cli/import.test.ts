@@ -183,7 +183,7 @@ describe('cat --json and import --records are there and back', () => {
   const values: unknown[] = [
     { id: 1, name: 'Ann', list: [1, 2.5, null, true] },
     undefined,
-    [5n, -(2n ** 80n), NaN, Infinity],
+    [5n, -(2n ** 80n), NaN, Infinity, -0],
     new Map<unknown, unknown>([['a', new Set([1, new Date(5)])]]),
     { raw: new Uint8Array([0, 255]), none: new Date(NaN) },
     { $: 'a member that only looks like one', $hex: 1, $two: 2 },

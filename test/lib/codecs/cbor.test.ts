@@ -27,7 +27,7 @@ function nested(levels: number): unknown {
 describe.each([true, false])('cbor with shapes %s', (shapes) => {
   const codec = cbor({ shapes })
 
-  test('keeps each kind of value as plain cbor-x does', () => {
+  test('A1 keeps each kind of value', () => {
     const values = [
       undefined, null, true, '', 'ä\u{1f600}', '\ufeff', 'x'.repeat(70_000), 0, -0, 1.5, NaN, 2 ** 32, 2 ** 53 - 1, -(2 ** 40),
       2n ** 63n, -(2n ** 63n), 2n ** 200n, -(2n ** 200n), new Date(1723075200123), new Date(-1.5e12), /a\/b/giu,
@@ -42,7 +42,7 @@ describe.each([true, false])('cbor with shapes %s', (shapes) => {
   test('does not pollute prototypes', () => {
     const [kept] = write(codec, [JSON.parse('{"__proto__":{"polluted":1},"a":{"__proto__":{"polluted":2}}}')])
     const [value] = readForward(codec, [kept!]) as [object]
-    expect(Object.keys(value)).toStrictEqual(['__proto_', 'a'])
+    expect(Object.keys(value)).toStrictEqual(['__proto__', 'a'])
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
     expect(({} as { polluted?: number }).polluted).toBeUndefined()
   })

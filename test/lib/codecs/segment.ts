@@ -1,4 +1,4 @@
-import { Decoder } from 'cbor-x/decode'
+import { Decoder, Tag } from 'cbor-x/decode'
 import { Encoder } from 'cbor-x/encode'
 import { expect } from 'vitest'
 import { isDeepStrictEqual } from 'node:util'
@@ -16,15 +16,49 @@ export interface Kept {
 const plainEncoder = new Encoder({ useRecords: false, variableMapSize: true, mapsAsObjects: true })
 const plainDecoder = new Decoder({ useRecords: false, mapsAsObjects: true, copyBuffers: true })
 
-/** What plain cbor-x gives back, and `thrown` when it keeps no such value. */
+/** What stands for a value that is refused. */
 export const thrown = Symbol('thrown')
 
+/** What a codec has to give back: every value as it is, what has a class of its own as cbor-x gives it, else `thrown`. */
 export function throughPlain(value: unknown): unknown {
   try {
-    return plainDecoder.decode(Uint8Array.from(plainEncoder.encode(value)))
+    return kept(value)
   } catch {
     return thrown
   }
+}
+
+const HIDING = [Promise, WeakMap, Number, Boolean, DataView, SharedArrayBuffer, URL]
+const SPECIAL = [Date, Error, RegExp, Tag, ArrayBuffer]
+
+function kept(value: unknown): unknown {
+  if (typeof value === 'string') return Buffer.from(value).toString() === value ? value : refuse()
+  if (typeof value === 'function' || typeof value === 'symbol') return refuse()
+  if (typeof value !== 'object' || value === null) return value
+  if (HIDING.some((hiding) => value instanceof hiding)) return refuse()
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Array.prototype) return Array.from(value as unknown[], kept)
+  if (prototype === Map.prototype)
+    return new Map([...(value as Map<unknown, unknown>)].map(([k, v]) => [kept(k), kept(v)]))
+  if (prototype === Set.prototype) return new Set([...(value as Set<unknown>)].map(kept))
+  if (ArrayBuffer.isView(value) || Symbol.iterator in value || SPECIAL.some((special) => value instanceof special))
+    return plainDecoder.decode(Uint8Array.from(plainEncoder.encode(value)))
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, kept(member)]))
+}
+
+function refuse(): never {
+  throw new Error('no codec keeps this')
+}
+
+/** cbor-x renames the key `__proto__` where it reads it. */
+export function renamedBack(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(renamedBack)
+  if (value instanceof Map) return new Map([...value].map(([key, item]) => [renamedBack(key), renamedBack(item)]))
+  if (value instanceof Set) return new Set([...value].map(renamedBack))
+  if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key === '__proto_' ? '__proto__' : key, renamedBack(item)]),
+  )
 }
 
 /** Writes the values with one encoder, as a writer does: what is handed out is copied at once. */
