@@ -5,6 +5,7 @@ import { strayBlocks, strayCommands } from './tidy/blocks.ts'
 import { parse } from './tidy/code.ts'
 import { uncommented } from './tidy/comments.ts'
 import { deadExports } from './tidy/exports.ts'
+import { withFigures } from './tidy/figures.ts'
 import { ROOT, textFile, textFiles } from './tidy/files.ts'
 import { tooLong } from './tidy/lengths.ts'
 import { strayNumbers } from './tidy/numbers.ts'
@@ -164,6 +165,12 @@ describe('docs', () => {
     const claims = rowsOf(text, 'Beside others').flatMap((row) => row['seglog']!.match(/\b[A-E]\d+\b/g) ?? [])
     expect(claims.length).toBeGreaterThan(8)
     expect(claims.filter((id) => !/^`/.test(proofs.get(id) ?? ''))).toEqual([])
+  })
+
+  it('README.md quotes the figures of bench/README.md: npx tsx test/tidy/figures.ts', () => {
+    const { text } = textFile('README.md')
+    expect(text).toBe(withFigures(text, textFile('bench/README.md').text))
+    expect(rowsOf(text, 'Beside others').filter((row) => 'order events' in row).length).toBeGreaterThan(1)
   })
 
   it('README.md has the two commands', () => {

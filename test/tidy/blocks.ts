@@ -33,6 +33,9 @@ export function strayBlocks(pages: readonly TextFile[]): string[] {
   })
 }
 
+/** What npm does by itself. */
+const NPM = ['ci', 'install', 'pack']
+
 /** Commands of npm and npx in blocks `sh` that this repository does not have. */
 export function strayCommands(
   pages: readonly TextFile[],
@@ -44,7 +47,8 @@ export function strayCommands(
     const commands = blocks.flatMap((block) => block.split('\n')).flatMap((line) => line.split(/ # |&&/))
     return commands.flatMap((command) => {
       const [program, name, script] = command.trim().split(/\s+/)
-      const isNpm = program === 'npm' && (name === 'ci' || scripts.includes((name === 'run' ? script : name) ?? ''))
+      const isNpm =
+        program === 'npm' && (NPM.includes(name ?? '') || scripts.includes((name === 'run' ? script : name) ?? ''))
       const isKnown = isNpm || (program === 'npx' && tools.includes(name ?? ''))
       return isKnown || !/^np[mx]$/.test(program ?? '') ? [] : [`${path}: there is no ${command.trim()}`]
     })
