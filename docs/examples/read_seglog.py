@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """Reads a seglog log with nothing but Python's standard library, as docs/format.md says it.
 
-    python3 read_seglog.py <directory> [--unproven]
+    python3 read_seglog.py <directory> [--unproven] [--expect <sequence>:<hash>]
 
 Prints one JSON object for each record, as `seglog cat --json` does, and on standard error what is not as it should be.
-Ends with 0, or with 1 where a record is damaged, missing or cannot be decoded here. Changes no byte.
+Ends with 0, or with 1 where a record is damaged, missing or cannot be decoded here, or where the hash chain is broken.
+Changes no byte.
 
 Records behind the last point that is proven durable may vanish when the log is next opened for writing; they are only
-counted, unless --unproven asks for them. Hashes of a chain are passed over, not checked.
+counted, unless --unproven asks for them. In a log with a hash chain every hash is made again and compared;
+--expect takes a head that was kept elsewhere, and tells whether the log goes on from it.
 """
+import argparse
 import datetime
+import hashlib
 import json
 import re
 import struct
@@ -30,6 +34,7 @@ KIND_RECORD, KIND_DICTIONARY = 1, 2
 PAD_SHIFT, PAD_MASK = 4, 0x7
 BATCH_END, WIDE, COMPRESSED, CHAINED, KEYS, PLAIN = 0x80, 0x100, 0x200, 0x400, 0x800, 0x1000
 RESERVED_FLAGS = 0xE000
+CHAIN_PLAIN = 0x10
 DEFLATE, BROTLI, ZSTD = 1, 2, 3
 
 
@@ -97,9 +102,11 @@ class Header:
     salt: int
     codec: str
     compression: int
+    chain: int
     predecessor_ordinal: int
     predecessor_bytes: int
     predecessor_digest: int
+    predecessor_head: bytes
 
 
 def read_header(data):
@@ -115,7 +122,7 @@ def read_header(data):
     if ordinal < 1 or first < 1 or not 256 <= segment_bytes <= SEGMENT_BYTES_MAX or segment_bytes % UNIT:
         return None
     codec = data[72:104].rstrip(b"\0").decode("ascii")
-    return Header(log_id, ordinal, first, base, salt, codec, data[104], *before)
+    return Header(log_id, ordinal, first, base, salt, codec, data[104], data[105], *before, data[136:168])
 
 
 # ---------------------------------------------------------------- frames
@@ -131,6 +138,7 @@ class Frame:
     sequence_low: int
     time: int  # whole with the flag wide, else since the segment's base
     original_bytes: int
+    hash: bytes  # empty without the flag chained
     payload: bytes
 
 
@@ -157,8 +165,9 @@ def frame_at(data, offset, salt):
     time, original_bytes = int.from_bytes(header[18:24], "little"), 0
     if flags & WIDE:
         time, at = int.from_bytes(data[at:at + 8], "little"), at + 8
+    chain_hash = b""
     if flags & CHAINED:
-        at += 32
+        chain_hash, at = bytes(data[at:at + 32]), at + 32
     if flags & COMPRESSED:
         original_bytes, at = int.from_bytes(data[at:at + 4], "little"), at + 4
     if flags & KEYS:
@@ -169,7 +178,8 @@ def frame_at(data, offset, salt):
     if proven < SEGMENT_HEADER_BYTES:
         proven = 0
     sequence_low = struct.unpack_from("<I", header, 14)[0]
-    return Frame(offset, end, crc, kind, flags, proven, sequence_low, time, original_bytes, bytes(data[at:stop]))
+    return Frame(offset, end, crc, kind, flags, proven, sequence_low, time, original_bytes, chain_hash,
+                 bytes(data[at:stop]))
 
 
 @dataclass
@@ -398,12 +408,68 @@ def value_of(codec, payload, is_plain, shapes):
     return {"hex": payload.hex()}
 
 
+# ---------------------------------------------------------------- the hash chain
+
+class Chain:
+    """Follows the hashes of all frames of a log, in order; `tell` is told where one does not follow."""
+
+    def __init__(self, log_id, expect, tell):
+        self.start, self.expect, self.tell = log_id + bytes(16), expect, tell
+        self.head = None  # hash of the frame before the next one; None where that is not known
+        self.is_met = self.is_found = False
+
+    def enter(self, segment, first_sequence, follows):
+        """The frames of this segment are next; `follows`: those of its predecessor came right before."""
+        told = None
+        if segment.header:
+            is_first = segment.header.predecessor_ordinal == 0
+            told = self.start if is_first else segment.header.predecessor_head
+            if segment.header.chain != 1:
+                self.tell(f"{segment.path.name}: its header knows no chain")
+        if not follows:
+            self.head = None
+        if told and self.head and told != self.head:
+            self.tell(f"{segment.path.name}: does not go on from the hash with which the one before it ends")
+        self.head = self.head or told
+        self.compare(first_sequence - 1, self.head)
+
+    def frame(self, name, frame, sequence, timestamp, payload):
+        """`payload`: as it was before it was compressed; None where that cannot be known."""
+        what = f"record {sequence}" if frame.kind == KIND_RECORD else f"a control frame before record {sequence}"
+        if not frame.hash:
+            self.tell(f"{name}: {what} has no hash, in a log with a chain")
+        elif self.head and payload is not None:
+            kind = frame.kind + (CHAIN_PLAIN if frame.flags & PLAIN else 0)
+            link = self.head + struct.pack("<QQB", sequence, timestamp, kind)
+            if hashlib.sha256(link + payload).digest() != frame.hash:
+                self.tell(f"{name}: {what} does not follow by its hash from the frame before it")
+        # What follows is looked at by itself: one frame that is wrong is told once.
+        self.head = frame.hash or None
+        self.compare(sequence if frame.kind == KIND_RECORD else sequence - 1, self.head)
+
+    def leave(self, segment):
+        noted = segment.line.get("head")
+        if self.head and noted and self.head.hex() != noted:
+            self.tell(f"{segment.path.name}: ends with another hash than the manifest has of it")
+
+    def compare(self, sequence, found):
+        if self.expect and self.expect[0] == sequence:
+            self.is_met = True
+            self.is_found = self.is_found or found is not None and found.hex() == self.expect[1]
+
+    def finish(self):
+        if self.expect and not self.is_met:
+            self.tell(f"the log has no record {self.expect[0]}, behind which a hash is expected")
+        elif self.expect and not self.is_found:
+            self.tell(f"behind record {self.expect[0]} no frame has the hash that is expected")
+
+
 # ---------------------------------------------------------------- the log
 
 class Reader:
     """A log; `records()` gives what is proven, `problems` says what is wrong, `unproven` counts the rest."""
 
-    def __init__(self, directory, unproven=False):
+    def __init__(self, directory, unproven=False, expect=None):
         self.directory = Path(directory)
         self.wants_unproven = unproven
         self.problems, self.notes = [], []
@@ -415,6 +481,12 @@ class Reader:
         positions = [Position(p["ordinal"], p["offset"]) for p in (manifest["highWatermark"], manifest["clean"]) if p]
         positions += read_slots(self.directory, bytes.fromhex(manifest["logId"]))
         self.high_watermark = max(positions, key=lambda p: (p.ordinal, p.offset), default=Position(0, 0))
+        has_chain = self.options.get("chain", "none") != "none"
+        # Where no manifest says it, the headers do.
+        has_chain = has_chain or any(each.header and each.header.chain == 1 for each in self.segments)
+        if expect and not has_chain:
+            raise Refused("the log has no hash chain")
+        self.chain = Chain(bytes.fromhex(manifest["logId"]), expect, self.problems.append) if has_chain else None
         for segment in self.segments:
             header = segment.header
             if header and (header.log_id.hex() != manifest["logId"] or header.ordinal != segment.line["ordinal"]):
@@ -442,9 +514,16 @@ class Reader:
         """Records in order, as the lines that are printed."""
         used = [segment for segment in self.segments if segment.is_used or segment.is_sealed]
         self.expected = None
+        before = None
         for at, segment in enumerate(used):
             successor = used[at + 1] if at + 1 < len(used) else None
+            if self.chain and segment.data is not None:
+                follows = before is not None and before.line["ordinal"] == segment.line["ordinal"] - 1
+                self.chain.enter(segment, self.first_sequence(segment), follows)
             yield from self.records_of(segment, successor)
+            before = segment if segment.data is not None else None
+        if self.chain:
+            self.chain.finish()
         last = used[-1].line["ordinal"] if used else 0
         # A position before the first frame of a segment is in one that may not be used yet.
         if self.high_watermark.ordinal > last and self.high_watermark.offset > SEGMENT_HEADER_BYTES:
@@ -471,9 +550,13 @@ class Reader:
                 # Before a proven point every batch is whole, so what is left of this one may be given.
                 yield from self.give(segment, batch, proven)
                 batch = []
+                if self.chain:
+                    self.chain.head = None
                 continue
             self.must_know(name, item)
             reached = item.end
+            if self.chain:
+                self.follow_chain(segment, item, first)
             if item.kind == KIND_DICTIONARY and segment.codec == "cbor-shapes":
                 define(shapes, payload_of(segment, item))
             if item.kind == KIND_RECORD:
@@ -482,10 +565,21 @@ class Reader:
             if item.flags & BATCH_END:
                 yield from self.give(segment, batch, proven)
                 batch = []
+        if self.chain:
+            self.chain.leave(segment)
         if reached < proven:
             self.problems.append(f"{name}: acknowledged bytes from {reached} to {proven} are missing")
         if batch:
             self.notes.append(f"{name}: an unfinished batch of {len(batch)} at the end does not exist")
+
+    def follow_chain(self, segment, frame, first):
+        sequence = first + ((frame.sequence_low - first) & 0xFFFFFFFF)
+        timestamp = frame.time + (0 if frame.flags & WIDE else segment.base_timestamp())
+        try:
+            payload = payload_of(segment, frame)
+        except (ValueError, zlib.error):
+            payload = None
+        self.chain.frame(segment.path.name, frame, sequence, timestamp, payload)
 
     def extent(self, segment, successor):
         """Up to where a segment is proven, and where it ends."""
@@ -541,12 +635,21 @@ class Reader:
             self.problems.append(f"records {first} to {last} are missing")
 
 
+def head(text):
+    found = re.fullmatch(r"(\d+):([0-9a-f]{64})", text)
+    if found is None:
+        raise argparse.ArgumentTypeError("a sequence, a colon, and 64 hex digits")
+    return int(found[1]), found[2]
+
+
 def main(words):
-    directories = [word for word in words if not word.startswith("--")]
-    if len(directories) != 1 or any(word not in ("--unproven", directories[0]) for word in words):
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(usage=__doc__.split("\n")[2].strip(), add_help=False)
+    parser.add_argument("directory")
+    parser.add_argument("--unproven", action="store_true")
+    parser.add_argument("--expect", type=head)
+    given = parser.parse_args(words)
     try:
-        reader = Reader(directories[0], unproven="--unproven" in words)
+        reader = Reader(given.directory, given.unproven, given.expect)
         for record in reader.records():
             print(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
     except Refused as error:

@@ -1,10 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 
 import { bytes, cbor, type Codec, json, openLog, openStore, type Log } from '../../lib/index.ts'
+import { edit, forge, frameOf, placeOf, rehash, renumber } from '../chain/forger.ts'
+import type { PlainSegment } from '../chain/frames.ts'
+import { machine, openChained } from '../chain/world.ts'
+import { DIR, fill } from '../recovery/world.ts'
 import { ROOT } from '../tidy/files.ts'
 
 /**
@@ -246,6 +250,66 @@ describe.skipIf(!hasPython)('a reader in Python, written from docs/format.md, re
     await run.seal('ended')
     await store.close()
     expect(python(join(directory, 'desk/one'))).toEqual(sound(lines))
+  })
+})
+
+/** What somebody does who can write to the directory and mends every CRC, and the records of which the reader tells. */
+const TAMPERINGS: readonly (readonly [string, (segments: PlainSegment[]) => void, number[]])[] = [
+  ['nothing, in a sound log', () => undefined, []],
+  ['a value that is changed', (all) => edit(frameOf(all, 17)), [17]],
+  ['a time that is changed', (all) => void (frameOf(all, 17).timestamp += 1n), [17]],
+  ['the last record of a segment that is changed', (all) => edit(all[0]!.frames.at(-1)!), [16]],
+  [
+    'a record that is taken out, where all others are numbered anew',
+    (all) => {
+      const { frames, at } = placeOf(all, 17)
+      frames.splice(at, 1)
+      renumber(all)
+    },
+    Array.from({ length: 43 }, (_, at) => 17 + at),
+  ],
+  ['nothing, where all hashes are made anew', (all) => (edit(frameOf(all, 17)), rehash(all, 17)), []],
+]
+
+describe.skipIf(!hasPython)('a reader in Python follows the hash chain', () => {
+  /** A closed log of several segments with control frames in it, tampered with; in real files. */
+  async function forged(change: (segments: PlainSegment[]) => void): Promise<{ directory: string; head: string }> {
+    const env = machine(3)
+    const log = await openChained(env, { checkpointRecords: 4 })
+    fill(log, 60, 30)
+    const { sequence, hash } = log.head()!
+    await env.drive(log.close())
+    forge(env, change)
+    const directory = newDirectory()
+    mkdirSync(directory)
+    for (const path of env.files.paths(DIR)) {
+      writeFileSync(join(directory, path.slice(DIR.length + 1)), env.files.read(path))
+    }
+    return { directory, head: `${sequence}:${hash}` }
+  }
+
+  it.each(TAMPERINGS)('and tells of %s', async (_name, change, expected) => {
+    const { directory } = await forged(change)
+    const { told, code, lines } = python(directory)
+    const broken = told.flatMap((text) => /: record (\d+) does not follow by its hash/.exec(text)?.[1] ?? [])
+    expect(broken.map(Number)).toEqual(expected)
+    expect(told.filter((text) => !text.endsWith('does not follow by its hash from the frame before it'))).toEqual([])
+    expect(code).toBe(expected.length > 0 ? 1 : 0)
+    expect(lines.length, 'a broken chain keeps no record from being read').toBeGreaterThan(58)
+  })
+
+  it('and tells of a history that was written anew, against a head that was kept elsewhere', async () => {
+    const sound = await forged(() => undefined)
+    expect(python(sound.directory, '--expect', sound.head)).toMatchObject({ told: [], code: 0 })
+    const { directory, head } = await forged((all) => (edit(frameOf(all, 17)), rehash(all, 17)))
+    expect(python(directory, '--expect', head)).toMatchObject({
+      told: ['behind record 60 no frame has the hash that is expected'],
+      code: 1,
+    })
+    const longer = head.replace('60:', '61:')
+    expect(python(directory, '--expect', longer).told).toEqual([
+      'the log has no record 61, behind which a hash is expected',
+    ])
   })
 })
 
