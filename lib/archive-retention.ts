@@ -1,4 +1,4 @@
-import { invalid } from '../segments/errors.ts'
+import { invalid, mustBeObject } from '../segments/errors.ts'
 import type { Manifest } from '../segments/format/manifest.ts'
 import { linesBefore } from './archive.ts'
 
@@ -27,6 +27,7 @@ const NANOSECONDS_PER_MS = 1_000_000n
 
 /** Pure: which sealed segments need not stay live. It only plans; the caller runs `archiveBefore` with it, or does not. */
 export function planRetention(manifest: Manifest, keep: Keep, nowMs: number): RetentionPlan {
+  mustBeObject('keep', keep)
   const unknown = Object.keys(keep).find((name) => !LIMITS.some((limit) => limit === name))
   if (unknown !== undefined) throw invalid('keep', 'segments, bytes or ageMs', unknown)
   for (const name of LIMITS) {

@@ -2,7 +2,7 @@ import { archiveOf, bringBack, moveOut } from '../recovery/archive.ts'
 import { Watch } from '../recovery/verify-progress.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, runLater } from '../segments/env/steps.ts'
-import { invalid, wrapSystemError } from '../segments/errors.ts'
+import { checkMembers, invalid, wrapSystemError } from '../segments/errors.ts'
 import type { Manifest, SealedLine, SegmentLine, SequenceRange } from '../segments/format/manifest.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
 import { makeReady } from './directories.ts'
@@ -74,6 +74,7 @@ export class Archiver {
 
   archiveBefore(sequence: number, options: ArchiveOptions): Promise<ArchiveReport> {
     return this.inTurn(async () => {
+      checkMembers('options', options, ['to', 'beyondAnchor', 'dryRun', 'onProgress', 'signal'])
       await this.sealed()
       const { lines, place, report } = planArchive(this.env, this.directory, this.manifests.latest, sequence, options)
       if (options.dryRun !== true && lines.length > 0) {
@@ -87,6 +88,7 @@ export class Archiver {
 
   restore(options: RestoreOptions): Promise<readonly ArchivedSegment[]> {
     return this.inTurn(async () => {
+      checkMembers('options', options, ['from', 'onProgress', 'signal'])
       const { from = 1 } = options
       if (!Number.isSafeInteger(from) || from < 1) throw invalid('from', 'a whole number from 1 on', from)
       const archived = this.manifests.latest.segments.filter(isArchived)

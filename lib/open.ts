@@ -2,7 +2,7 @@ import { checkOptions, recover } from '../recovery/recover.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { nodeEnvironment } from '../segments/env/node.ts'
 import { runNow } from '../segments/env/steps.ts'
-import { invalid, wrapSystemError } from '../segments/errors.ts'
+import { invalid, mustBeObject, wrapSystemError } from '../segments/errors.ts'
 import type { RunIdentity } from '../segments/format/manifest.ts'
 import { type WriterLock, acquireLock } from '../segments/lock.ts'
 import type { LockCalls } from '../segments/lock-survey.ts'
@@ -50,6 +50,13 @@ export function openLog<T = unknown>(directory: string, options: OpenLogOptions<
   return openLogWith(directory, options, LIMITS.segmentBytes.min)
 }
 
+/** Of what is no path to any system, Node says so in an error of its own. */
+function mustBePath(directory: unknown): asserts directory is string {
+  if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
+    throw invalid('directory', 'a path', directory)
+  }
+}
+
 /** The given world, or the real one. */
 export function theWorld(given: Environment | undefined): Environment {
   return given ?? nodeEnvironment()
@@ -67,7 +74,8 @@ export async function openLogWith<T>(
   lockCalls: LockCalls = 'now',
   run?: RunIdentity,
 ): Promise<Log<T>> {
-  if (typeof directory !== 'string' || directory === '') throw invalid('directory', 'a path', directory)
+  mustBePath(directory)
+  mustBeObject('options', options)
   const { environment: given, ...others } = options
   const environment = theWorld(given)
   const resolved = resolveOptions(others, bytesMin)
@@ -117,7 +125,8 @@ export async function openReadOnly<T = unknown>(
   directory: string,
   options: OpenReadOnlyOptions<T> = {},
 ): Promise<ReadOnlyLog<T>> {
-  if (typeof directory !== 'string' || directory === '') throw invalid('directory', 'a path', directory)
+  mustBePath(directory)
+  mustBeObject('options', options)
   const { environment: given, ...others } = options
   const environment = theWorld(given)
   const resolved = resolveReadOnlyOptions<T>(others)
@@ -201,7 +210,7 @@ export function openArchived<T = unknown>(
 ): Promise<ArchivedSegments<T>> {
   const { environment = nodeEnvironment(), ...others } = options
   return new Promise((resolve) => {
-    if (typeof directory !== 'string' || directory === '') throw invalid('directory', 'a path', directory)
+    mustBePath(directory)
     resolve(openSegments(environment, directory, others))
   })
 }

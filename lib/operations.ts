@@ -7,7 +7,7 @@ import type { ChainHead } from '../segments/chain.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { nodeEnvironment } from '../segments/env/node.ts'
 import { type Steps, runLater } from '../segments/env/steps.ts'
-import { invalid, wrapSystemError } from '../segments/errors.ts'
+import { checkMembers, invalid, wrapSystemError } from '../segments/errors.ts'
 import { makeReady } from './directories.ts'
 
 /** What long work on a whole log takes. */
@@ -52,8 +52,8 @@ export const FINDINGS_MAX = 1000
  * await log.commit('first')
  * const { isSound, records, findings } = await verifyLog('./journal') // → { isSound: true, records: 1, findings: [] }
  */
-export function verifyLog(directory: string, options: VerifyOptions & WorldOption = {}): Promise<VerifyReport> {
-  const { environment = nodeEnvironment() } = options
+export async function verifyLog(directory: string, options: VerifyOptions & WorldOption = {}): Promise<VerifyReport> {
+  const environment = worldOf(options, VERIFY_OPTIONS)
   return run(environment, 'verifying the log', options, (watch) =>
     verify(pathOf(environment, directory), watch, requestOf(options, 'log')),
   )
@@ -83,12 +83,12 @@ export function verifySegments(
  * await log.close()
  * const { records, lost } = await salvageLog('./damaged', './salvaged') // → { records: 1, lost: [] }
  */
-export function salvageLog(
+export async function salvageLog(
   from: string,
   to: string,
   options: VerifyOptions & WorldOption = {},
 ): Promise<SalvageReport> {
-  const { environment = nodeEnvironment() } = options
+  const environment = worldOf(options, [...WATCH_OPTIONS, 'findingsMax'])
   return run(environment, 'salvaging the log', options, (watch) => {
     const findingsMax = findingsMaxOf(options)
     const [source, target] = [pathOf(environment, from), pathOf(environment, to)]
@@ -109,13 +109,21 @@ export function salvageLog(
  * await log.commit('first')
  * const { lastSequence } = await copyLog('./journal', './backup') // → { lastSequence: 1 }
  */
-export function copyLog(from: string, to: string, options: WatchOptions & WorldOption = {}): Promise<CopyReport> {
-  const { environment = nodeEnvironment() } = options
+export async function copyLog(from: string, to: string, options: WatchOptions & WorldOption = {}): Promise<CopyReport> {
+  const environment = worldOf(options, WATCH_OPTIONS)
   return run(environment, 'copying the log', options, (watch) => {
     const [source, target] = [pathOf(environment, from), pathOf(environment, to)]
     makeReady(environment, target)
     return copySteps(environment, source, target, watch)
   })
+}
+
+const WATCH_OPTIONS = ['environment', 'onProgress', 'signal']
+const VERIFY_OPTIONS = [...WATCH_OPTIONS, 'findingsMax', 'from', 'expect']
+
+function worldOf(options: WorldOption, known: readonly string[]): Environment {
+  checkMembers('options', options, known)
+  return options.environment ?? nodeEnvironment()
 }
 
 function requestOf(options: VerifyOptions, of: VerifyRequest['of']): VerifyRequest {

@@ -1,4 +1,4 @@
-import { invalid } from '../segments/errors.ts'
+import { checkMembers, invalid } from '../segments/errors.ts'
 import type { ChainName } from '../segments/format/chain.ts'
 import { PAYLOAD_BYTES_LIMIT } from '../segments/format/frame.ts'
 import type { CompressionName } from '../segments/format/compression.ts'
@@ -106,9 +106,8 @@ const SEGMENT_OVERHEAD_BYTES = 512
 
 /** `bytesMin`, for segments and queues, is lower in tests, which want logs of many small segments and short queues. */
 export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): ResolvedOptions<T> {
-  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
   const choices = ['codec', 'chain', 'compression', 'durability', 'onDamage', 'onCrash', 'keys']
-  mustBeKnown(options, [...choices, ...Object.keys(LIMITS)])
+  checkMembers('options', options, [...choices, ...Object.keys(LIMITS)])
   const segmentBytes = whole('segmentBytes', options.segmentBytes, bytesMin) ?? LIMITS.segmentBytes.default
   if (segmentBytes % UNIT !== 0) throw invalid('segmentBytes', `a multiple of ${UNIT}`, segmentBytes)
   const holds = Math.min(segmentBytes - SEGMENT_OVERHEAD_BYTES, PAYLOAD_BYTES_LIMIT)
@@ -145,18 +144,13 @@ export type ReadOnlyOptions<T> = Pick<OpenOptions<T>, 'codec' | 'blockCacheBytes
 export type ResolvedReadOnlyOptions<T> = Pick<ResolvedOptions<T>, 'codec' | 'blockCacheBytes' | 'openFilesMax' | 'keys'>
 
 export function resolveReadOnlyOptions<T>(options: ReadOnlyOptions<T>): ResolvedReadOnlyOptions<T> {
-  mustBeKnown(options, ['codec', 'blockCacheBytes', 'openFilesMax', 'keys'])
+  checkMembers('options', options, ['codec', 'blockCacheBytes', 'openFilesMax', 'keys'])
   return Object.freeze({
     codec: asCodec<T>(options.codec ?? cbor<T>()),
     blockCacheBytes: whole('blockCacheBytes', options.blockCacheBytes) ?? LIMITS.blockCacheBytes.default,
     openFilesMax: whole('openFilesMax', options.openFilesMax) ?? LIMITS.openFilesMax.default,
     keys: resolveKeys<T>(options.keys),
   })
-}
-
-function mustBeKnown(options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).find((name) => !known.includes(name))
-  if (unknown !== undefined) throw invalid('an option', `one of ${known.join(', ')}`, unknown)
 }
 
 export function durabilityOf(found: Durability | undefined): Durability | undefined {

@@ -2,7 +2,7 @@
 import { inspect } from '../recovery/inspect.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, runLater, step } from '../segments/env/steps.ts'
-import { SeglogError, invalid, wrapSystemError } from '../segments/errors.ts'
+import { SeglogError, invalid, mustBeObject, wrapSystemError } from '../segments/errors.ts'
 import type { RunIdentity } from '../segments/format/manifest.ts'
 import { isName } from '../segments/format/names.ts'
 import { acquireLock } from '../segments/lock.ts'
@@ -41,6 +41,7 @@ export function openStore<T = unknown>(base: string, options: StoreOptions<T> = 
 /** As `openStore`, with a lower limit for the length of segments, for tests. */
 export function openStoreWith<T>(base: string, options: StoreOptions<T>, segmentBytesMin: number): Store<T> {
   if (typeof base !== 'string' || base === '') throw invalid('base', 'a path', base)
+  mustBeObject('options', options)
   return new Store(base, options, segmentBytesMin)
 }
 
@@ -99,6 +100,7 @@ export class Store<T> {
    * await orders.commit({ id: 'a', buy: 10, price: 101 }) // → 1
    */
   async openStream(name: string, options: Omit<OpenLogOptions<T>, 'environment'> = {}): Promise<Log<T>> {
+    mustBeObject('options', options)
     const path = await this.place([checkName('name', name)])
     await this.later(mustHold(path, 'log'))
     await this.make(this.directory)
@@ -116,6 +118,7 @@ export class Store<T> {
    * await store.startRun('engine', 'tuesday') // throws LOCKED
    */
   async startRun(instance: string, run: string, options: StartOptions<T> = {}): Promise<Log<T>> {
+    mustBeObject('options', options)
     const { build: _1, configurationHash: _2, fields: _3, parent: _4, ...others } = options
     checkName('instance', instance)
     const path = await this.place([instance, checkName('run', run)])

@@ -1,4 +1,4 @@
-import { SeglogError, invalid } from '../segments/errors.ts'
+import { SeglogError, checkMembers, invalid } from '../segments/errors.ts'
 import type { AppendOptions, Durability } from '../segments/placer.ts'
 import type { Writer } from '../segments/writer.ts'
 import { KeyIndexer } from './keys/indexer.ts'
@@ -26,8 +26,10 @@ export interface OnceOptions extends RecordOptions {
   readonly once: string
 }
 
+const RECORD_OPTIONS = ['durability', 'timestampNs', 'expect', 'once']
+
 export function isOnce(options: RecordOptions | OnceOptions | undefined): options is OnceOptions {
-  return options !== undefined && 'once' in options && options.once !== undefined
+  return (options as OnceOptions | null | undefined)?.once !== undefined
 }
 
 /** The writing half of a log: appends with their options, over the writer. */
@@ -101,6 +103,7 @@ export class Writing<T> {
 
   private resolve(options: RecordOptions | undefined): AppendOptions {
     if (options === undefined) return this.defaults
+    checkMembers('options', options, RECORD_OPTIONS)
     const { expect, timestampNs } = options
     const next = this.writer.lastSequence + 1
     if (expect !== undefined && expect !== next) {

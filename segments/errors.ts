@@ -72,6 +72,21 @@ export function invalid(name: string, expected: string, found: unknown): SeglogE
   return new SeglogError('INVALID_ARGUMENT', `${name} must be ${expected}, not ${show(found)}`, { expected, found })
 }
 
+/**
+ * Options of a call: an object without members that the call does not know. One that is misspelt would be taken for one
+ * that was not given, and what it was to prevent would happen.
+ */
+export function checkMembers(name: string, found: unknown, known: readonly string[]): void {
+  mustBeObject(name, found)
+  for (const member of Object.keys(found)) {
+    if (!known.includes(member)) throw invalid(`a member of ${name}`, `one of ${known.join(', ')}`, member)
+  }
+}
+
+export function mustBeObject(name: string, found: unknown): asserts found is object {
+  if (typeof found !== 'object' || found === null || Array.isArray(found)) throw invalid(name, 'an object', found)
+}
+
 function show(found: unknown): string {
   if (typeof found === 'string') return JSON.stringify(found)
   if (typeof found === 'object' && found !== null) return Array.isArray(found) ? 'an array' : 'an object'

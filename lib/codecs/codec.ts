@@ -71,7 +71,10 @@ export interface Decoder<T> {
  * log.get(1)?.value // → 101.5
  */
 export interface SimpleCodec<T> {
-  readonly name: string
+  /** 1 to 31 characters of a-z, 0-9 and '-'; stands in each segment header. */
+  readonly name?: string
+  /** The name, where there is no `name`. */
+  readonly id?: string
   /**
    * The bytes are copied before `append` returns, so they may lie in a buffer of the codec's own that it uses again.
    */

@@ -13,43 +13,46 @@ export function asCodec<T>(codec: Codec<T> | SimpleCodec<T>): Codec<T> {
   if (typeof codec !== 'object' || codec === null) {
     throw new SeglogError('INVALID_ARGUMENT', `codec must be an object, not ${codec === null ? 'null' : typeof codec}`)
   }
-  if (typeof codec.name !== 'string' || !NAME.test(codec.name)) {
+  const name = codec.name ?? (codec as SimpleCodec<T>).id
+  if (typeof name !== 'string' || !NAME.test(name)) {
     throw new SeglogError('INVALID_ARGUMENT', `codec.name must be 1 to 31 characters of a-z, 0-9 and '-'`, {
       expected: NAME.source,
-      found: codec.name,
+      found: name,
     })
   }
   if ('encoder' in codec) {
-    requireMethods(codec, ['encoder', 'decoder'])
+    requireMethods(name, codec, ['encoder', 'decoder'])
     return codec
   }
-  requireMethods(codec, ['encode', 'decode'])
-  const encoder = new SimpleEncoder(codec)
-  const decoder = new SimpleDecoder(codec)
+  requireMethods(name, codec, ['encode', 'decode'])
+  const encoder = new SimpleEncoder(name, codec)
+  const decoder = new SimpleDecoder(name, codec)
   // Stateless, so that one of each serves every segment.
-  return { name: codec.name, encoder: () => encoder, decoder: () => decoder }
+  return { name, encoder: () => encoder, decoder: () => decoder }
 }
 
-function requireMethods<C extends { readonly name: string }>(codec: C, methods: readonly (keyof C & string)[]): void {
+function requireMethods<C extends object>(name: string, codec: C, methods: readonly (keyof C & string)[]): void {
   for (const method of methods) {
     const found = typeof codec[method]
     if (found === 'function') continue
-    throw new SeglogError('INVALID_ARGUMENT', `codec '${codec.name}': ${method} must be a function, not ${found}`)
+    throw new SeglogError('INVALID_ARGUMENT', `codec '${name}': ${method} must be a function, not ${found}`)
   }
 }
 
 class SimpleEncoder<T> implements Encoder<T> {
   readonly plain = false
+  readonly #name: string
   readonly #codec: SimpleCodec<T>
 
-  constructor(codec: SimpleCodec<T>) {
+  constructor(name: string, codec: SimpleCodec<T>) {
+    this.#name = name
     this.#codec = codec
   }
 
   encode(value: T): Uint8Array {
     const bytes: unknown = this.#codec.encode(value)
     if (bytes instanceof Uint8Array) return bytes
-    throw new SeglogError('ENCODE', `codec '${this.#codec.name}': encode must return a Uint8Array`, { found: bytes })
+    throw new SeglogError('ENCODE', `codec '${this.#name}': encode must return a Uint8Array`, { found: bytes })
   }
 
   takeDefinitions(): undefined {
@@ -58,14 +61,16 @@ class SimpleEncoder<T> implements Encoder<T> {
 }
 
 class SimpleDecoder<T> implements Decoder<T> {
+  readonly #name: string
   readonly #codec: SimpleCodec<T>
 
-  constructor(codec: SimpleCodec<T>) {
+  constructor(name: string, codec: SimpleCodec<T>) {
+    this.#name = name
     this.#codec = codec
   }
 
   define(): void {
-    throw new SeglogError('DECODE', `codec '${this.#codec.name}' has no dictionaries, but the segment holds one`)
+    throw new SeglogError('DECODE', `codec '${this.#name}' has no dictionaries, but the segment holds one`)
   }
 
   decode(source: Uint8Array, start: number, end: number): T {

@@ -1,5 +1,5 @@
 import type { Environment } from '../../segments/env/environment.ts'
-import { invalid, wrapSystemError } from '../../segments/errors.ts'
+import { checkMembers, invalid, wrapSystemError } from '../../segments/errors.ts'
 import type { Entry } from './entry.ts'
 import type { Followers } from './followers.ts'
 import { later } from './later.ts'
@@ -33,6 +33,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
 /** Records in order, then those that become durable, one by one as they are asked for. Each loop starts anew. */
 export function follow<T>(log: Followed<T>, options: FollowOptions): AsyncIterable<Entry<T>> {
+  checkMembers('options', options, ['from', 'signal'])
   const { from, signal } = options
   if (from !== undefined && (!Number.isSafeInteger(from) || from < 0)) {
     throw invalid('from', 'a whole number from 0 on', from)

@@ -1,4 +1,4 @@
-import { invalid } from '../../segments/errors.ts'
+import { checkMembers, invalid } from '../../segments/errors.ts'
 import type { CursorRange } from './cursor.ts'
 import type { LogView } from './view.ts'
 
@@ -20,6 +20,7 @@ export interface ReadOptions {
 
 /** Options as a range within the log, checked; an empty one where they ask for nothing that is there. */
 export function resolveRange(options: ReadOptions, view: LogView): CursorRange {
+  checkMembers('options', options, ['from', 'fromTime', 'to', 'reverse', 'limit', 'maxBytes'])
   const from = sequence('from', options.from)
   const to = sequence('to', options.to)
   const { fromTime } = options

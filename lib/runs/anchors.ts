@@ -1,4 +1,4 @@
-import { SeglogError, invalid } from '../../segments/errors.ts'
+import { SeglogError, checkMembers, invalid } from '../../segments/errors.ts'
 import type { Anchor } from '../../segments/format/manifest.ts'
 import type { Notes } from './notes.ts'
 
@@ -32,7 +32,9 @@ export class Anchors {
     return this.notes.durable.anchors
   }
 
-  set({ sequence, ref, hash }: AnchorDraft): Promise<void> {
+  set(draft: AnchorDraft): Promise<void> {
+    checkMembers('an anchor', draft, ['sequence', 'ref', 'hash'])
+    const { sequence, ref, hash } = draft
     text('ref', ref, REF_CHARACTERS_MAX)
     text('hash', hash, HASH_CHARACTERS_MAX)
     const highWatermark = this.highWatermark()

@@ -1,4 +1,4 @@
-import { SeglogError, invalid } from '../../segments/errors.ts'
+import { SeglogError, checkMembers, invalid } from '../../segments/errors.ts'
 import type { CursorState } from '../../segments/format/manifest.ts'
 import { isName } from '../../segments/format/names.ts'
 import type { Entry } from '../read/entry.ts'
@@ -41,7 +41,9 @@ export class Cursors<T> {
     return listCursors(this.notes.durable.cursors)
   }
 
-  open(name: string, { saveEvery = 1 }: CursorOptions = {}): NamedCursor<T> {
+  open(name: string, options: CursorOptions = {}): NamedCursor<T> {
+    checkMembers('options', options, ['saveEvery'])
+    const { saveEvery = 1 } = options
     if (!isName(name)) throw invalid('name', 'up to 128 letters, digits, dots, dashes and underscores', name)
     if (!Number.isSafeInteger(saveEvery) || saveEvery < 1) {
       throw invalid('saveEvery', 'a whole number from 1 on', saveEvery)

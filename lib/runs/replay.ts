@@ -1,5 +1,5 @@
 import type { Environment } from '../../segments/env/environment.ts'
-import { SeglogError, invalid } from '../../segments/errors.ts'
+import { SeglogError, checkMembers, invalid } from '../../segments/errors.ts'
 import type { Anchor } from '../../segments/format/manifest.ts'
 import type { Entry } from '../read/entry.ts'
 import type { ReadOptions } from '../read/range.ts'
@@ -13,6 +13,8 @@ export interface ReplayOptions<T> {
    * anchor, and the one before it is tried. Without it, or when every anchor is refused, the replay starts at record 1.
    */
   readonly restore?: (anchor: Anchor) => Restored | Promise<Restored>
+  /** The anchor that is tried first, one of `anchors()`. Default: the newest. */
+  readonly anchor?: Anchor
   /** Only anchors up to this sequence are tried; 0 for none. Default: all. */
   readonly fromAnchor?: number
   /** Told some fifty times a second, and at the end. */
@@ -129,14 +131,28 @@ function applySlice<T>(
 
 async function restoreNewest<T>(
   source: ReplaySource<T>,
-  { restore, fromAnchor = Infinity }: ReplayOptions<T>,
+  { restore, anchor: first, fromAnchor = Infinity }: ReplayOptions<T>,
 ): Promise<Pick<Replayed, 'anchor' | 'refused'>> {
   const refused: { anchor: Anchor; reason: unknown }[] = []
   if (restore === undefined) return { anchor: undefined, refused }
-  const candidates = source.anchors.filter(({ sequence }) => sequence <= Math.min(fromAnchor, source.to))
+  const candidates = source.anchors.filter(
+    ({ sequence }) => sequence <= Math.min(first?.sequence ?? fromAnchor, source.to),
+  )
   for (const anchor of candidates.reverse()) {
+    let restored: Restored
     try {
-      const { hash, install } = await restore(anchor)
+      restored = await restore(anchor)
+    } catch (reason) {
+      refused.push({ anchor, reason })
+      source.mustBeOpen()
+      continue
+    }
+    // A caller who has loaded it into the state at hand already would get a state that is wrong.
+    if (typeof (restored as Restored | undefined)?.install !== 'function') {
+      throw invalid('what restore gives', '{ hash, install }, install a function', restored)
+    }
+    try {
+      const { hash, install } = restored
       if (hash !== anchor.hash) throw mismatch(anchor, hash)
       install()
       return { anchor, refused }
@@ -153,7 +169,10 @@ function mismatch(anchor: Anchor, found: unknown): SeglogError {
   return new SeglogError('HASH_MISMATCH', message, { sequence: anchor.sequence, expected: anchor.hash, found })
 }
 
-function check<T>({ apply, restore, fromAnchor, progress }: ReplayOptions<T>): void {
+function check<T>(options: ReplayOptions<T>): void {
+  checkMembers('options', options, ['apply', 'restore', 'anchor', 'fromAnchor', 'progress', 'signal'])
+  const { apply, restore, anchor, fromAnchor, progress } = options
+  if (anchor !== undefined) checkMembers('anchor', anchor, ['sequence', 'ref', 'hash', 'at'])
   if (typeof apply !== 'function') throw invalid('apply', 'a function', apply)
   if (restore !== undefined && typeof restore !== 'function') throw invalid('restore', 'a function', restore)
   if (progress !== undefined && typeof progress !== 'function') throw invalid('progress', 'a function', progress)

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { copyLog, memoryEnvironment, openLog, openReadOnly, openStore, salvageLog, verifyLog } from '../../lib/index.ts'
 import { LIMITS, type OpenOptions, resolveOptions } from '../../lib/options.ts'
 
 const resolve = (options: object): ReturnType<typeof resolveOptions> =>
@@ -48,5 +49,56 @@ describe('options', () => {
     expect(small.recordBytesMax).toBeGreaterThan(64_000)
     expect(small.queueSoftBytes).toBe(65_536)
     expect(resolve({ segmentBytes: 65_536, recordBytesMax: 100 }).recordBytesMax).toBe(100)
+  })
+})
+
+describe('calls with options that they do not know', () => {
+  const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error
+
+  test('are refused by name, and do nothing', async () => {
+    const environment = memoryEnvironment()
+    const log = await openLog<unknown>('/log', { environment, keys: { id: 'id' } })
+    await log.commit({ id: 1 })
+    const reader = await openReadOnly('/log', { environment })
+    const calls: Record<string, (options: never) => unknown> = {
+      append: (options) => log.append(1, options),
+      appendBatch: (options) => log.appendBatch([1], options),
+      commit: (options) => log.commit(1, options),
+      commitBatch: (options) => log.commitBatch([1], options),
+      commitSync: (options) => log.commitSync(1, options),
+      commitBatchSync: (options) => log.commitBatchSync([1], options),
+      read: (options) => log.read(options),
+      follow: (options) => log.follow(options),
+      lookupAll: (options) => log.lookupAll('id', 1, options),
+      anchor: (options) => log.anchor(options),
+      cursor: (options) => log.cursor('name', options),
+      replay: (options) => log.replay(options),
+      archiveBefore: (options) => log.archiveBefore(1, options),
+      restore: (options) => log.restore(options),
+      planRetention: (options) => log.planRetention(options),
+      'read of a reader': (options) => reader.read(options),
+      'follow of a reader': (options) => reader.follow(options),
+      openLog: (options) => openLog('/other', options),
+      openReadOnly: (options) => openReadOnly('/log', options),
+      openStore: (options) => openStore('/store', options).openStream('a'),
+      verifyLog: (options) => verifyLog('/log', options),
+      copyLog: (options) => copyLog('/log', '/copy', options),
+      salvageLog: (options) => salvageLog('/log', '/copy', options),
+    }
+    for (const [name, call] of Object.entries(calls)) {
+      for (const options of [{ expected: 5 }, null, 5, 'synced', [1]]) {
+        const made = Promise.resolve().then(() => call(options as never))
+        await expect(made, `${name} ${JSON.stringify(options)}`).rejects.toThrow(refused)
+      }
+    }
+    expect(log.lastSequence).toBe(1)
+    expect(log.anchors()).toStrictEqual([])
+    await reader.close()
+    await log.close()
+  })
+
+  test.each(['', 'a\0b', undefined, 5])('a directory is a path: %j', async (path) => {
+    await expect(openLog(path as string, { environment: memoryEnvironment() })).rejects.toThrow(refused)
+    await expect(openReadOnly(path as string, { environment: memoryEnvironment() })).rejects.toThrow(refused)
   })
 })

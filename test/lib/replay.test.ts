@@ -5,6 +5,7 @@ import { cbor } from '../../lib/codecs/cbor.ts'
 import type { Log } from '../../lib/log.ts'
 import { openLogWith } from '../../lib/open.ts'
 import type { Restored } from '../../lib/runs/replay.ts'
+import { memoryEnvironment } from '../../segments/env/memory.ts'
 import { type SimulatedEnvironment, simulate } from '../../segments/env/simulated.ts'
 import type { Anchor } from '../../segments/format/manifest.ts'
 
@@ -239,3 +240,22 @@ test('D10 a snapshot and the records behind it give the state that all records g
   expect(lives).toBeGreaterThan(30)
   expect(used).toBeGreaterThan(30)
 }, 60_000)
+
+test('the anchor to begin with may be given, and a restore that gives nothing to install ends the replay', async () => {
+  const log = await openLogWith<number>('/log', { environment: memoryEnvironment() }, 4096)
+  await log.commitBatch([1, 2, 3])
+  for (const sequence of [1, 2, 3]) await log.anchor({ sequence, ref: `sum-${sequence}`, hash: 'h' })
+  const restored: number[] = []
+  const restore = ({ sequence }: Anchor): Restored => ({ hash: 'h', install: () => void restored.push(sequence) })
+  const applied: number[] = []
+  const apply = ({ value }: { readonly value: number }): void => void applied.push(value)
+  expect((await log.replay({ anchor: log.anchors()[1]!, restore, apply })).anchor?.sequence).toBe(2)
+  expect({ restored, applied }).toStrictEqual({ restored: [2], applied: [3] })
+  const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error
+  for (const given of [undefined, null, { hash: 'h' }, 'h']) {
+    await expect(log.replay({ restore: () => given as never, apply })).rejects.toThrow(invalid)
+  }
+  await expect(log.replay({ anchor: 2 as never, restore, apply })).rejects.toThrow(invalid)
+  expect(applied).toStrictEqual([3])
+  await log.close()
+})

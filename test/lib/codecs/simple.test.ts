@@ -121,6 +121,12 @@ describe('a codec of the user', () => {
     expect(asCodec({ ...upper, name }).name).toBe(name)
   })
 
+  test('may say `id` for its name', () => {
+    const { name: id, ...functions } = upper
+    expect(asCodec({ ...functions, id: id! }).name).toBe(id)
+    expect(() => asCodec({ ...functions, id: 'A' })).toThrow(expect.objectContaining({ found: 'A' }))
+  })
+
   test('must be an object with both functions', () => {
     const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error
     for (const codec of [
