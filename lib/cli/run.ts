@@ -50,7 +50,7 @@ async function perform(command: Command, words: readonly string[], world: World)
   const progress = new ProgressLine(world, command.name)
   const watch = { onProgress: progress.show, signal: world.signal }
   try {
-    if (command.directory !== 'perhaps') await mustBeDirectory(world, positionals[0]!)
+    await mustBeDirectory(world, positionals[0]!, command.directory ?? 'there')
     const code = await command.run({ operands: positionals, options, world, out, watch, tell: progress.tell })
     await progress.clear()
     return code
@@ -73,13 +73,14 @@ function parse(command: Command, words: readonly string[]) {
   }
 }
 
-/** Every command begins with a directory that is there. */
-async function mustBeDirectory({ env }: World, directory: string): Promise<void> {
+/** Every command begins with a directory, which is there unless the command makes it. */
+async function mustBeDirectory({ env }: World, directory: string, is: 'there' | 'perhaps'): Promise<void> {
   const path = env.absolute(directory)
   try {
     await later(env, listing(path))
   } catch (error) {
     const { cause } = error as Error
+    if (hasCode(cause, 'ENOENT') && is === 'perhaps') return
     if (hasCode(cause, 'ENOENT')) throw new SeglogError('NOT_A_LOG', `there is no ${path}`, { file: path, cause })
     if (hasCode(cause, 'ENOTDIR')) throw new SeglogError('NOT_A_LOG', `${path} is no directory`, { file: path, cause })
     throw error
