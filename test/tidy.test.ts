@@ -173,6 +173,13 @@ describe('docs', () => {
     expect(rowsOf(text, 'Beside others').filter((row) => 'order events' in row).length).toBeGreaterThan(1)
   })
 
+  it('SECURITY.md leads to private advisories where there is a repository', () => {
+    const { repository } = JSON.parse(textFile('package.json').text) as { repository?: { url: string } }
+    const { text } = textFile('SECURITY.md')
+    const place = repository && repository.url.replace(/^git\+|\.git$/g, '')
+    expect(text).toContain(place === undefined ? 'has no public repository' : `${place}/security/advisories/new`)
+  })
+
   it('README.md has the two commands', () => {
     const { text } = textFile('README.md')
     for (const command of ['npm ci && npm start', 'npm ci && npm test']) {
