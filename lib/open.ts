@@ -116,10 +116,12 @@ export interface OpenReadOnlyOptions<T> extends ReadOnlyOptions<T> {
  * import { openLog, openReadOnly } from 'seglog'
  *
  * await openReadOnly('./journal') // throws NOT_A_LOG
- * await using log = await openLog('./journal')
+ * const log = await openLog('./journal')
  * await log.commit('first')
- * await using reader = await openReadOnly('./journal')
+ * const reader = await openReadOnly('./journal')
  * reader.get(1)?.value // → 'first'
+ * await reader.close()
+ * await log.close()
  */
 export async function openReadOnly<T = unknown>(
   directory: string,
@@ -195,7 +197,7 @@ async function start<T>({ env, directory, options, sameBoot, lock, run, seal }: 
  * @example
  * import { openArchived, openLog } from 'seglog'
  *
- * await using log = await openLog('./journal')
+ * const log = await openLog('./journal')
  * await log.commit('first')
  * log.roll()
  * await log.commit('second')
@@ -203,6 +205,7 @@ async function start<T>({ env, directory, options, sameBoot, lock, run, seal }: 
  * const cold = await openArchived('./cold')
  * Array.from(cold.read(), ({ value }) => value) // → [ 'first' ]
  * await cold.close()
+ * await log.close()
  */
 export function openArchived<T = unknown>(
   directory: string,

@@ -48,9 +48,10 @@ export const FINDINGS_MAX = 1000
  * @example
  * import { openLog, verifyLog } from 'seglog'
  *
- * await using log = await openLog('./journal')
+ * const log = await openLog('./journal')
  * await log.commit('first')
  * const { isSound, records, findings } = await verifyLog('./journal') // → { isSound: true, records: 1, findings: [] }
+ * await log.close()
  */
 export async function verifyLog(directory: string, options: VerifyOptions & WorldOption = {}): Promise<VerifyReport> {
   const environment = worldOf(options, VERIFY_OPTIONS)
@@ -105,9 +106,10 @@ export async function salvageLog(
  * @example
  * import { copyLog, openLog } from 'seglog'
  *
- * await using log = await openLog('./journal')
+ * const log = await openLog('./journal')
  * await log.commit('first')
  * const { lastSequence } = await copyLog('./journal', './backup') // → { lastSequence: 1 }
+ * await log.close()
  */
 export async function copyLog(from: string, to: string, options: WatchOptions & WorldOption = {}): Promise<CopyReport> {
   const environment = worldOf(options, WATCH_OPTIONS)

@@ -30,9 +30,10 @@ export interface StartOptions<T> extends RunDraft, Omit<OpenLogOptions<T>, 'envi
  * @example
  * import { openStore } from 'seglog'
  *
- * await using store = openStore('./data')
+ * const store = openStore('./data')
  * const orders = await store.openStream('orders')
  * await orders.commit({ buy: 1 }) // → 1
+ * await store.close()
  */
 export function openStore<T = unknown>(base: string, options: StoreOptions<T> = {}): Store<T> {
   return openStoreWith(base, options, LIMITS.segmentBytes.min)

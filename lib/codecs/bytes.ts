@@ -9,9 +9,10 @@ import type { Codec } from './codec.ts'
  * @example
  * import { bytes, openLog } from 'seglog'
  *
- * await using log = await openLog('./packets', { codec: bytes() })
+ * const log = await openLog('./packets', { codec: bytes() })
  * await log.commit(new Uint8Array([1, 2, 3])) // → 1
  * log.get(1)?.value // → Uint8Array(3) [ 1, 2, 3 ]
+ * await log.close()
  */
 export function bytes(): Codec<Uint8Array> {
   return asCodec<Uint8Array>({ name: 'bytes', encode, decode: (copy) => copy })

@@ -28,9 +28,10 @@ export interface CborOptions {
  * import { cbor, openLog } from 'seglog'
  *
  * interface Order { readonly id: string; readonly tags: Set<string>; readonly at: Date }
- * await using log = await openLog<Order>('./orders', { codec: cbor() })
+ * const log = await openLog<Order>('./orders', { codec: cbor() })
  * await log.commit({ id: 'a', tags: new Set(['new']), at: new Date(0) })
  * log.get(1)?.value.tags // → Set(1) { 'new' }
+ * await log.close()
  */
 export function cbor<T = unknown>(options: CborOptions = {}): Codec<T> {
   return options.shapes === false

@@ -13,9 +13,10 @@
  *   encoder: (known) => (encoded++, inner.encoder(known)),
  *   decoder: () => inner.decoder(),
  * }
- * await using log = await openLog('./orders', { codec: counting })
+ * const log = await openLog('./orders', { codec: counting })
  * await log.commit({ buy: 1 }) // → 1
  * encoded > 0 // → true
+ * await log.close()
  */
 export interface Codec<T = unknown> {
   /** 1 to 31 characters of a-z, 0-9 and '-'; stands in each segment header. */
@@ -66,9 +67,10 @@ export interface Decoder<T> {
  *   encode: (value) => new Uint8Array(new Float64Array([value]).buffer),
  *   decode: (bytes) => new Float64Array(bytes.buffer)[0]!,
  * }
- * await using log = await openLog('./prices', { codec: price })
+ * const log = await openLog('./prices', { codec: price })
  * await log.commit(101.5)
  * log.get(1)?.value // → 101.5
+ * await log.close()
  */
 export interface SimpleCodec<T> {
   /** 1 to 31 characters of a-z, 0-9 and '-'; stands in each segment header. */

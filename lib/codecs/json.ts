@@ -13,9 +13,10 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * @example
  * import { json, openLog } from 'seglog'
  *
- * await using log = await openLog('./orders', { codec: json() })
+ * const log = await openLog('./orders', { codec: json() })
  * await log.commit({ id: 'a', at: new Date(0) })
  * log.get(1)?.value // → { id: 'a', at: '1970-01-01T00:00:00.000Z' }
+ * await log.close()
  */
 export function json<T = unknown>(): Codec<T> {
   return asCodec<T>({ name: 'json', encode, decode: (bytes) => JSON.parse(decoder.decode(bytes)) as T })

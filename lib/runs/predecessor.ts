@@ -25,13 +25,14 @@ export interface PredecessorFacts<T> {
  * @example
  * import { openStore, predecessorOf } from 'seglog'
  *
- * await using store = openStore('./data')
+ * const store = openStore('./data')
  * await store.startRun('engine', 'tuesday').catch(async (error) => {
  *   const crashed = predecessorOf(error)
  *   if (crashed === undefined) throw error
  *   console.log(crashed.directory, 'ends at', crashed.highWatermark)
  *   await crashed.seal(crashed.isSound ? 'crashed-recovered' : 'quarantined')
  * })
+ * await store.close()
  */
 export class CrashedPredecessor<T = unknown> {
   readonly #facts: PredecessorFacts<T>

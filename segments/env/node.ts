@@ -14,7 +14,8 @@ import { refTimer, unrefTimer } from './timers.ts'
  * @example
  * import { nodeEnvironment, openLog } from 'seglog'
  *
- * await using log = await openLog('./journal', { environment: nodeEnvironment({ durableWrites: 'sync' }) })
+ * const log = await openLog('./journal', { environment: nodeEnvironment({ durableWrites: 'sync' }) })
+ * await log.close()
  */
 export function nodeEnvironment(options: NodeOptions = {}): Environment {
   return new NodeEnvironment(options)
