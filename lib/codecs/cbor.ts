@@ -12,6 +12,9 @@ import type { Codec, Decoder, Encoder } from './codec.ts'
 /** Records up to this size are copied to one buffer that stays; cbor-x makes a DataView for each new one. */
 const SCRATCH_BYTES = 64 * 1024
 
+/** Definitions up to this length are written twice. Longer ones would be felt where segments are short. */
+const TWICE_BYTES_MAX = 1024
+
 /** Whether objects are stored by their shapes, which is the default. */
 export interface CborOptions {
   /** Whether the keys of objects are written once for each segment (default), or in each record. */
@@ -75,6 +78,8 @@ class ShapesEncoder<T> implements Encoder<T> {
   readonly #writer: RecordWriter
   readonly #plainEncoder = new PlainEncoder<T>()
   #definitions: Uint8Array[] | undefined
+  /** Written once more before the next record: the values of all records of a shape hang on its definition. */
+  #again: Uint8Array[] | undefined
   #recordBytes = 0
   #busy = false
 
@@ -108,7 +113,11 @@ class ShapesEncoder<T> implements Encoder<T> {
     this.plain = false
     this.#recordBytes += record.length
     const fresh = table.keep(this.#recordBytes)
-    if (fresh !== undefined) this.#definitions = [...(this.#definitions ?? []), ...fresh]
+    if (fresh !== undefined || this.#again !== undefined) {
+      const more = [...(this.#definitions ?? []), ...(this.#again ?? []), ...(fresh ?? [])]
+      this.#definitions = more.length > 0 ? more : undefined
+      this.#again = fresh?.filter((definition) => definition.length <= TWICE_BYTES_MAX)
+    }
     return record
   }
 

@@ -10,7 +10,7 @@ import { edit, forge, frameOf, placeOf, rehash, renumber } from './forger.ts'
 import { type PlainSegment, readSegments } from './frames.ts'
 import { machine, openChained } from './world.ts'
 
-const LAST = 62
+const LAST = 66
 
 /** A closed log of several segments, and its head. */
 async function made(seed: number): Promise<{ env: SimulatedEnvironment; head: ChainHead }> {

@@ -143,14 +143,15 @@ describe('cbor', () => {
 describe('shapes', () => {
   const codec = cbor()
 
-  test('hand out the keys once, before the first record that needs them', () => {
+  test('hand out the keys before the first record that needs them, and once more before the next', () => {
     const segment = write(codec, [order, order, { ...order, note: 'x' }, order])
     const keys = Object.keys(order)
-    expect(segment.map((kept) => kept.definitions.length)).toStrictEqual([1, 0, 1, 0])
-    expect(definitionsOf(segment)).toStrictEqual([
+    expect(segment.map((kept) => kept.definitions.length)).toStrictEqual([1, 1, 1, 1])
+    const both = [
       { id: 0, keys },
       { id: 1, keys: [...keys, 'note'] },
-    ])
+    ]
+    expect(definitionsOf(segment)).toStrictEqual([both[0], both[0], both[1], both[1]])
     expect(segment.map((kept) => kept.plain)).toStrictEqual([false, false, false, false])
     expect(segment[1]!.bytes!.length).toBeLessThan(45)
   })
@@ -159,8 +160,20 @@ describe('shapes', () => {
     const encoder = codec.encoder([])
     encoder.encode({ a: 1 })
     encoder.encode({ b: 1 })
-    expect(encoder.takeDefinitions()).toHaveLength(2)
+    expect(encoder.takeDefinitions()).toHaveLength(3)
     expect(encoder.takeDefinitions()).toBeUndefined()
+    encoder.encode({ b: 2 })
+    expect(encoder.takeDefinitions()).toHaveLength(1)
+    encoder.encode({ b: 3 })
+    expect(encoder.takeDefinitions()).toBeUndefined()
+  })
+
+  test('are not written twice where their keys are long', () => {
+    const segment = write(
+      codec,
+      [1, 2, 3].map((value) => ({ ['k'.repeat(1100)]: value })),
+    )
+    expect(segment.map((kept) => kept.definitions.length)).toStrictEqual([1, 0, 0])
   })
 
   test('do not take a tag of the user for a record', () => {
@@ -223,7 +236,7 @@ describe('shapes', () => {
     const segment = write(codec, values)
     expectSame(readForward(codec, segment), values)
     expectSame(readInOrder(codec, segment, values.map((_, index) => index).reverse()), values)
-    expect(definitionsOf(segment)).toHaveLength(128)
+    expect(new Set((definitionsOf(segment) as { id: number }[]).map(({ id }) => id)).size).toBe(128)
     expect(segment[127]!.plain).toBe(false)
     expect(segment[128]!.plain).toBe(true)
   })
@@ -264,9 +277,10 @@ describe('shapes', () => {
     decoder.define(first.definitions[0]!)
     expect(readAt(decoder, first)).toStrictEqual({ a: 1 })
     expect(() => readAt(decoder, second)).toThrow('shape 1, whose dictionary is missing')
-    decoder.define(second.definitions[1]!)
+    const [, outer, inner] = second.definitions
+    decoder.define(inner!)
     expect(() => readAt(decoder, second)).toThrow(decodeError)
-    decoder.define(second.definitions[0]!)
+    decoder.define(outer!)
     expect(readAt(decoder, second)).toStrictEqual({ b: { c: 1 } })
   })
 
