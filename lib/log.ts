@@ -138,15 +138,14 @@ export class Log<T> {
     this.keyLookup = new KeyLookup(env, this.lookupSource(), parts.keys)
     this.writing = new Writing(writer, options.durability, this.keyLookup)
     this.history = new History(env, manifests, options.anchorsKept, {
-      get highWatermark() {
-        return durable()
-      },
+      highWatermark: durable,
       read: (range) => this.read(range),
       mustBeOpen: () => this.mustBeOpen(),
       mustBeWritable: () => this.mustBeWritable(),
     })
     this.followers = new Followers(durable)
-    writer.onChange = () => this.tellFollowers()
+    const changed = (): void => this.tellFollowers()
+    writer.onChange = changed
     this.startSyncTimer()
   }
 

@@ -23,17 +23,19 @@ export function* isFileOf(path: string, logId: string, line: SealedLine): Steps<
 
 /** Reads a segment through: valid frames only, and those that were sealed. Of one with damage inside only its length counts. */
 export function* hasDigestOf(path: string, line: SealedLine): Steps<boolean> {
-  return yield* withFile(path, 'read', function* (handle: Handle) {
-    const size = yield* step({ do: 'size', handle })
-    if (size < line.dataBytes) return false
-    const { salt, firstSequence, dataBytes } = line
-    const key = { salt, firstSequence, baseTimestamp: BigInt(line.baseTimestamp) }
-    let holes = 0
-    const hole = (): void => void (holes += 1)
-    const scan = yield* new SegmentScanner(handle, dataBytes, key, FRAMES_START, { hole }).run('search')
-    const last = scan.stretches.at(-1)!
-    return line.damaged === true || (holes === 0 && last.wholeEnd === dataBytes && last.digest === line.digest)
-  })
+  return yield* withFile(path, 'read', (handle) => isAsSealed(handle, line))
+}
+
+function* isAsSealed(handle: Handle, line: SealedLine): Steps<boolean> {
+  const size = yield* step({ do: 'size', handle })
+  if (size < line.dataBytes) return false
+  const { salt, firstSequence, dataBytes } = line
+  const key = { salt, firstSequence, baseTimestamp: BigInt(line.baseTimestamp) }
+  let holes = 0
+  const hole = (): void => void (holes += 1)
+  const scan = yield* new SegmentScanner(handle, dataBytes, key, FRAMES_START, { hole }).run('search')
+  const last = scan.stretches.at(-1)!
+  return line.damaged === true || (holes === 0 && last.wholeEnd === dataBytes && last.digest === line.digest)
 }
 
 /** Who cannot link says so: another volume, or a file system without links. */

@@ -1,3 +1,4 @@
+import type { Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { compressionMember } from '../segments/compression.ts'
 import { withFileIfThere } from '../segments/files.ts'
@@ -108,27 +109,29 @@ export function* adoptArchive(directory: string, logId: string, live: readonly n
 
 /** The line that a segment must have had, from its header and its frames; undefined where it is none of this log. */
 export function* lineOf(path: string, logId: string | undefined, ordinal: number): Steps<SealedLine | undefined> {
-  return yield* withFileIfThere(path, function* (handle): Steps<SealedLine | undefined> {
-    const { size, head } = yield* readHead(handle)
-    const finding = decodeHeader(head)
-    if (finding.found !== 'header' || finding.header.ordinal !== ordinal) return undefined
-    const { header } = finding
-    if (logId !== undefined && header.logId !== logId) return undefined
-    const scan = yield* new SegmentScanner(handle, size, header).run('search')
-    const last = scan.stretches.at(-1)!
-    return {
-      state: 'archived',
-      ordinal,
-      salt: header.salt,
-      firstSequence: header.firstSequence,
-      lastSequence: last.lastSequence,
-      dataBytes: last.wholeEnd,
-      digest: last.digest,
-      head: headAtEnd(scan.stretches, last.wholeEnd),
-      baseTimestamp: String(header.baseTimestamp),
-      lastTimestamp: String(last.lastTimestamp),
-      ...compressionMember(header.compression),
-      ...(scan.holes.length > 0 ? { damaged: true as const } : {}),
-    }
-  })
+  return yield* withFileIfThere(path, (handle) => lineIn(handle, logId, ordinal))
+}
+
+function* lineIn(handle: Handle, logId: string | undefined, ordinal: number): Steps<SealedLine | undefined> {
+  const { size, head } = yield* readHead(handle)
+  const finding = decodeHeader(head)
+  if (finding.found !== 'header' || finding.header.ordinal !== ordinal) return undefined
+  const { header } = finding
+  if (logId !== undefined && header.logId !== logId) return undefined
+  const scan = yield* new SegmentScanner(handle, size, header).run('search')
+  const last = scan.stretches.at(-1)!
+  return {
+    state: 'archived',
+    ordinal,
+    salt: header.salt,
+    firstSequence: header.firstSequence,
+    lastSequence: last.lastSequence,
+    dataBytes: last.wholeEnd,
+    digest: last.digest,
+    head: headAtEnd(scan.stretches, last.wholeEnd),
+    baseTimestamp: String(header.baseTimestamp),
+    lastTimestamp: String(last.lastTimestamp),
+    ...compressionMember(header.compression),
+    ...(scan.holes.length > 0 ? { damaged: true as const } : {}),
+  }
 }

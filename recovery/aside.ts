@@ -1,3 +1,4 @@
+import type { Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, hasCode } from '../segments/errors.ts'
 import { removeIfThere, withFile, writeAll } from '../segments/files.ts'
@@ -24,20 +25,22 @@ export function* keepAside(request: AsideRequest): Steps<string> {
   const temporary = `${path}.tmp`
   yield* removeIfThere(temporary)
   yield* withFile(request.from, 'read', (source) =>
-    withFile(temporary, 'create', function* (target) {
-      const window = new Window(windowBytes(request.end - request.start))
-      for (let at = request.start; at < request.end;) {
-        yield* window.load(source, at, 1, request.end)
-        if (window.length === 0) break
-        yield* writeAll(target, window.block.bytes, 0, window.length, at - request.start)
-        at += window.length
-      }
-      yield* step({ do: 'sync', handle: target })
-    }),
+    withFile(temporary, 'create', (target) => copyPart(request, source, target)),
   )
   yield* step({ do: 'rename', from: temporary, to: path })
   yield* step({ do: 'syncDirectory', path: cut })
   return path
+}
+
+function* copyPart({ start, end }: AsideRequest, source: Handle, target: Handle): Steps<void> {
+  const window = new Window(windowBytes(end - start))
+  for (let at = start; at < end;) {
+    yield* window.load(source, at, 1, end)
+    if (window.length === 0) break
+    yield* writeAll(target, window.block.bytes, 0, window.length, at - start)
+    at += window.length
+  }
+  yield* step({ do: 'sync', handle: target })
 }
 
 /** Moves a file that cannot be read into `cut/`, under its own name. */

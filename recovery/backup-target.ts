@@ -35,7 +35,9 @@ export class BackupTarget {
     const last = segments.at(-1)
     const ordinal = (last?.ordinal ?? 0) + 1
     const manifests = this.manifests!
-    manifests.position = () => ({ ordinal: last?.ordinal ?? 0, offset: last?.dataBytes ?? 0, sequence })
+    const position = { ordinal: last?.ordinal ?? 0, offset: last?.dataBytes ?? 0, sequence }
+    const end = (): Position => position
+    manifests.position = end
     const change = ({ unfinished: _, ...latest }: Manifest): Manifest => ({
       ...latest,
       ...members,

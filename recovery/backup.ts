@@ -1,4 +1,4 @@
-import type { Environment } from '../segments/env/environment.ts'
+import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { compressionMember } from '../segments/compression.ts'
 import { SeglogError } from '../segments/errors.ts'
@@ -104,11 +104,7 @@ function* copyPart(source: Survey, part: Part, to: string, watch: Watch): Steps<
     const path = `${directory}/${segmentName(part.ordinal)}`
     watch.enter(part.bytes)
     const copied = yield* withFileIfThere(path, (handle) =>
-      makeFile(to, function* (target) {
-        yield* copyRaw(handle, target, 0, part.bytes)
-        yield* step({ do: 'sync', handle: target })
-        return true
-      }),
+      makeFile(to, (target) => copyDurably(handle, target, part.bytes)),
     )
     if (copied === true) break
     if (tries === TRIES) throw damagedError(source.directory, path, 'it is missing')
@@ -118,40 +114,48 @@ function* copyPart(source: Survey, part: Part, to: string, watch: Watch): Steps<
   return yield* checkCopy(source, part, to)
 }
 
+function* copyDurably(from: Handle, to: Handle, bytes: number): Steps<true> {
+  yield* copyRaw(from, to, 0, bytes)
+  yield* step({ do: 'sync', handle: to })
+  return true
+}
+
 /** Reads the copy back: one stretch of valid frames, and of the digest that was sealed. */
 function* checkCopy(source: Survey, part: Part, path: string): Steps<SealedLine> {
+  return yield* withFile(path, 'read', (handle) => checkOpened(source, part, path, handle))
+}
+
+function* checkOpened(source: Survey, part: Part, path: string, handle: Handle): Steps<SealedLine> {
   const { line, bytes, ordinal } = part
-  return yield* withFile(path, 'read', function* (handle) {
-    const { size, head } = yield* readHead(handle)
-    const header = decodeHeader(head)
-    if (header.found !== 'header' || header.header.salt !== part.salt)
-      throw damagedError(source.directory, path, 'its header cannot be read')
-    if (size !== bytes) throw damagedError(source.directory, path, `it is ${size} bytes long instead of ${bytes}`)
-    let holes = 0
-    const { firstSequence, baseTimestamp } = header.header
-    const key = { salt: part.salt, firstSequence, baseTimestamp }
-    const hole = (): void => void (holes += 1)
-    const scan = yield* new SegmentScanner(handle, bytes, key, FRAMES_START, { hole }).run('search')
-    const last = scan.stretches.at(-1)!
-    const isWhole = holes === 0 && last.wholeEnd === bytes && (line === undefined || last.digest === line.digest)
-    // One that was sealed with damage inside is copied with it, as its line says.
-    if (!isWhole && line?.damaged !== true)
-      throw damagedError(source.directory, path, 'its frames are not those that were written')
-    if (line !== undefined) return line
-    return {
-      state: 'sealed',
-      ordinal,
-      salt: part.salt,
-      firstSequence,
-      lastSequence: last.lastSequence,
-      dataBytes: bytes,
-      digest: last.digest,
-      head: headAtEnd(scan.stretches, bytes),
-      baseTimestamp: String(baseTimestamp),
-      lastTimestamp: String(last.lastTimestamp),
-      ...compressionMember(header.header.compression),
-    }
-  })
+  const { size, head } = yield* readHead(handle)
+  const header = decodeHeader(head)
+  if (header.found !== 'header' || header.header.salt !== part.salt)
+    throw damagedError(source.directory, path, 'its header cannot be read')
+  if (size !== bytes) throw damagedError(source.directory, path, `it is ${size} bytes long instead of ${bytes}`)
+  let holes = 0
+  const { firstSequence, baseTimestamp } = header.header
+  const key = { salt: part.salt, firstSequence, baseTimestamp }
+  const hole = (): void => void (holes += 1)
+  const scan = yield* new SegmentScanner(handle, bytes, key, FRAMES_START, { hole }).run('search')
+  const last = scan.stretches.at(-1)!
+  const isWhole = holes === 0 && last.wholeEnd === bytes && (line === undefined || last.digest === line.digest)
+  // One that was sealed with damage inside is copied with it, as its line says.
+  if (!isWhole && line?.damaged !== true)
+    throw damagedError(source.directory, path, 'its frames are not those that were written')
+  if (line !== undefined) return line
+  return {
+    state: 'sealed',
+    ordinal,
+    salt: part.salt,
+    firstSequence,
+    lastSequence: last.lastSequence,
+    dataBytes: bytes,
+    digest: last.digest,
+    head: headAtEnd(scan.stretches, bytes),
+    baseTimestamp: String(baseTimestamp),
+    lastTimestamp: String(last.lastTimestamp),
+    ...compressionMember(header.header.compression),
+  }
 }
 
 function damagedError(directory: string, file: string, what: string): SeglogError {

@@ -18,10 +18,12 @@ export function* definitionsBeside(segment: string, logId: string, line: SealedL
 function* definitionsIn(handle: Handle, logId: string, line: SealedLine): Steps<readonly Uint8Array[] | undefined> {
   const footer = yield* readFooter(handle, identityOf(logId, line))
   if (typeof footer === 'string') return undefined
-  const sidecar = new Sidecar(footer, function* (page, isSound) {
-    const bytes = Buffer.alloc(PAGE_BYTES)
-    const length = yield* readUpTo(handle, bytes, 0, PAGE_BYTES, page * PAGE_BYTES)
-    return length === PAGE_BYTES && isSound(bytes) ? bytes : undefined
-  })
+  const sidecar = new Sidecar(footer, (page, isSound) => readPage(handle, page, isSound))
   return yield* sidecar.definitions()
+}
+
+function* readPage(handle: Handle, page: number, isSound: (bytes: Buffer) => boolean): Steps<Buffer | undefined> {
+  const bytes = Buffer.alloc(PAGE_BYTES)
+  const length = yield* readUpTo(handle, bytes, 0, PAGE_BYTES, page * PAGE_BYTES)
+  return length === PAGE_BYTES && isSound(bytes) ? bytes : undefined
 }

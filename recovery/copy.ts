@@ -42,19 +42,21 @@ export interface Copied {
  * never make damage look sound. Offsets do not change, so claims and slots stay true.
  */
 export function* copySegment(request: CopyRequest): Steps<Copied> {
-  return yield* makeFile(request.to, function* (target) {
-    let copied: Copied = { digest: DIGEST_START, bytesCrc: undefined }
-    let end = 0
-    if (request.header !== undefined) {
-      const header = encodeHeader(request.header)
-      yield* writeAll(target, header, 0, header.length, 0)
-      copied = yield* withFile(request.from, 'read', (source) => copyAccepted(request, source, target))
-      end = request.end
-    }
-    yield* writeZeros(target, end, request.segmentBytes)
-    yield* step({ do: 'sync', handle: target })
-    return copied
-  })
+  return yield* makeFile(request.to, (target) => fillCopy(request, target))
+}
+
+function* fillCopy(request: CopyRequest, target: Handle): Steps<Copied> {
+  let copied: Copied = { digest: DIGEST_START, bytesCrc: undefined }
+  let end = 0
+  if (request.header !== undefined) {
+    const header = encodeHeader(request.header)
+    yield* writeAll(target, header, 0, header.length, 0)
+    copied = yield* withFile(request.from, 'read', (source) => copyAccepted(request, source, target))
+    end = request.end
+  }
+  yield* writeZeros(target, end, request.segmentBytes)
+  yield* step({ do: 'sync', handle: target })
+  return copied
 }
 
 function* copyAccepted(request: CopyRequest, source: Handle, target: Handle): Steps<Copied> {

@@ -1,4 +1,4 @@
-import type { DirectoryEntry } from '../segments/env/environment.ts'
+import type { DirectoryEntry, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { newerFormat } from '../segments/errors.ts'
 import { readUpTo, withFile } from '../segments/files.ts'
@@ -161,12 +161,14 @@ export function* tracesOf(directory: string, names: Names): Steps<string[]> {
 }
 
 function* isZeroFile(path: string): Steps<boolean> {
-  return yield* withFile(path, 'read', function* (handle) {
-    const size = yield* step({ do: 'size', handle })
-    const head = Buffer.alloc(SEGMENT_HEADER.size)
-    const length = yield* readUpTo(handle, head, 0, head.length, 0)
-    return size <= SEGMENT_BYTES_MAX && isZero(head, 0, length) && (yield* isAllZero(handle, size))
-  })
+  return yield* withFile(path, 'read', holdsZeros)
+}
+
+function* holdsZeros(handle: Handle): Steps<boolean> {
+  const size = yield* step({ do: 'size', handle })
+  const head = Buffer.alloc(SEGMENT_HEADER.size)
+  const length = yield* readUpTo(handle, head, 0, head.length, 0)
+  return size <= SEGMENT_BYTES_MAX && isZero(head, 0, length) && (yield* isAllZero(handle, size))
 }
 
 function nothing(directory: string, names: Names, traces: readonly string[], findings: readonly Finding[]): Inspection {

@@ -95,14 +95,9 @@ export class SalvageWriter {
     }
     const path = `${this.directory}/${segmentName(ordinal)}`
     const { head } = this
-    const written = yield* makeFile(path, function* (target) {
-      const output = new Output(source.path, target, header, head)
-      for (const definition of definitions) yield* output.put(definition, run.firstSequence, false)
-      yield* new RunReader(source, run, definitions).copyTo(output)
-      yield* output.flush()
-      yield* step({ do: 'sync', handle: target })
-      return output
-    })
+    const written = yield* makeFile(path, (target) =>
+      writeRun(new Output(source.path, target, header, head), target, source, run, definitions),
+    )
     this.lines.push({
       state: 'sealed',
       ordinal,
@@ -117,6 +112,20 @@ export class SalvageWriter {
       ...compressionMember(header.compression),
     })
   }
+}
+
+function* writeRun(
+  output: Output,
+  target: Handle,
+  source: SalvageSource,
+  run: SalvageRun,
+  definitions: Found[],
+): Steps<Output> {
+  for (const definition of definitions) yield* output.put(definition, run.firstSequence, false)
+  yield* new RunReader(source, run, definitions).copyTo(output)
+  yield* output.flush()
+  yield* step({ do: 'sync', handle: target })
+  return output
 }
 
 /** Frames on their way into a new segment. */

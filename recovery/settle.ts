@@ -2,7 +2,7 @@ import { SMALL_SEGMENT_BYTES } from '../segments/allocator.ts'
 import { drawSalt } from '../segments/segment-files.ts'
 import { SegmentChain, headText } from '../segments/chain.ts'
 import { chainUpTo, headBefore } from '../segments/chain-end.ts'
-import type { Environment } from '../segments/env/environment.ts'
+import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { compressionMember, compressionOf } from '../segments/compression.ts'
 import { isDiskFull } from '../segments/errors.ts'
@@ -218,9 +218,11 @@ function predecessorOf(line: SealedLine): Predecessor {
 
 /** Shortens a file to its used length, durably. */
 export function* cutTo(path: string, bytes: number): Steps<void> {
-  yield* withFile(path, 'write', function* (handle) {
-    const size = yield* step({ do: 'size', handle })
-    if (size > bytes) yield* step({ do: 'truncate', handle, size: bytes })
-    yield* step({ do: 'sync', handle })
-  })
+  yield* withFile(path, 'write', (handle) => cutOpened(handle, bytes))
+}
+
+function* cutOpened(handle: Handle, bytes: number): Steps<void> {
+  const size = yield* step({ do: 'size', handle })
+  if (size > bytes) yield* step({ do: 'truncate', handle, size: bytes })
+  yield* step({ do: 'sync', handle })
 }

@@ -1,3 +1,4 @@
+import type { Scan } from '../segments/stretches.ts'
 import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { readUpTo, withFile, withFileIfThere } from '../segments/files.ts'
@@ -5,7 +6,7 @@ import { FRAMES_START } from '../segments/format/layout.ts'
 import type { SealedLine } from '../segments/format/manifest.ts'
 import { segmentName, sidecarName } from '../segments/format/names.ts'
 import { PAGE_BYTES, type SegmentIdentity, isSoundPage } from '../segments/format/sidecar.ts'
-import { SegmentScanner } from '../segments/scan.ts'
+import { SegmentScanner, type SegmentKey } from '../segments/scan.ts'
 import { type SidecarProblem, identityOf, readFooter } from '../segments/sidecar.ts'
 import { writeSidecar } from '../segments/sidecar-writing.ts'
 import { type Watch, watched } from './verify-progress.ts'
@@ -74,14 +75,17 @@ function* rebuild(
 ): Steps<RebuiltSidecar['outcome']> {
   const { salt, firstSequence, dataBytes, digest } = line
   const key = { salt, firstSequence, baseTimestamp: identity.baseTimestamp }
-  const scan = yield* withFile(`${directory}/${segmentName(line.ordinal)}`, 'read', function* (handle) {
-    const size = yield* step({ do: 'size', handle })
-    return yield* new SegmentScanner(handle, Math.min(dataBytes, size), key, FRAMES_START).run('search')
-  })
+  const path = `${directory}/${segmentName(line.ordinal)}`
+  const scan = yield* withFile(path, 'read', (handle) => scanOpened(handle, dataBytes, key))
   // What was damaged since it was sealed may be mended one day: a sidecar must not remember the damage.
   if (scan.stretches.at(-1)?.digest !== digest) return 'damaged segment'
   const { offsets, definitions } = scan
   while (offsets.length <= line.lastSequence - firstSequence) offsets.push(0)
   yield* writeSidecar(env, directory, identity, { offsets, definitions, keyTables: [] })
   return 'rebuilt'
+}
+
+function* scanOpened(handle: Handle, end: number, key: SegmentKey): Steps<Scan> {
+  const size = yield* step({ do: 'size', handle })
+  return yield* new SegmentScanner(handle, Math.min(end, size), key, FRAMES_START).run('search')
 }

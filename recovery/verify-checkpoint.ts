@@ -1,3 +1,4 @@
+import type { Handle } from '../segments/env/environment.ts'
 import type { Steps } from '../segments/env/steps.ts'
 import { withFileIfThere } from '../segments/files.ts'
 import { decodeHeader } from '../segments/format/header.ts'
@@ -20,21 +21,28 @@ export function* newestCheckpoint(view: Survey, sequence: number): Steps<ChainBe
   })
   places.push(...unsealed.map(({ ordinal, path, size }) => ({ ordinal, path, end: size })))
   for (const { ordinal, path, end } of places.reverse()) {
-    const begin = yield* withFileIfThere(path, function* (handle): Steps<ChainBegin | undefined> {
-      const { size, head } = yield* readHead(handle)
-      const finding = ownHeader(decodeHeader(head), manifest.logId, ordinal)
-      // One without a header does not say what it begins from.
-      if (finding.found !== 'header' || finding.header.firstSequence > sequence + 1) return undefined
-      let offset = 0
-      yield* new SegmentScanner(handle, Math.min(size, end), finding.header, FRAMES_START, {
-        frame: ({ kind }, at, next) => {
-          if (kind === KIND.checkpoint && next <= sequence) offset = at
-        },
-        hole: () => undefined,
-      }).run('search')
-      return { ordinal, offset }
-    })
+    const place = { ordinal, end, logId: manifest.logId }
+    const begin = yield* withFileIfThere(path, (handle) => beginIn(handle, place, sequence))
     if (begin !== undefined) return begin
   }
   return undefined
+}
+
+function* beginIn(
+  handle: Handle,
+  { ordinal, end, logId }: { readonly ordinal: number; readonly end: number; readonly logId: string },
+  sequence: number,
+): Steps<ChainBegin | undefined> {
+  const { size, head } = yield* readHead(handle)
+  const finding = ownHeader(decodeHeader(head), logId, ordinal)
+  // One without a header does not say what it begins from.
+  if (finding.found !== 'header' || finding.header.firstSequence > sequence + 1) return undefined
+  let offset = 0
+  yield* new SegmentScanner(handle, Math.min(size, end), finding.header, FRAMES_START, {
+    frame: ({ kind }, at, next) => {
+      if (kind === KIND.checkpoint && next <= sequence) offset = at
+    },
+    hole: () => undefined,
+  }).run('search')
+  return { ordinal, offset }
 }

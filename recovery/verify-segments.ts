@@ -55,15 +55,22 @@ export function* checkWhole(verification: Verification, segment: WholeSegment): 
   const findings = new Findings(verification.findingsMax)
   verification.watch.enter(segment.dataBytes)
   const { path, firstSequence, lastSequence } = segment
-  const isThere = yield* withFileIfThere(path, function* (handle) {
-    yield* checkOpened(verification, segment, handle, findings)
-    return true
-  })
+  const isThere = yield* withFileIfThere(path, (handle) => checkThere(verification, segment, handle, findings))
   if (isThere !== true) {
     verification.chain?.lose()
     findings.add({ code: 'GAP', message: 'a segment is missing', file: path, ...range(firstSequence, lastSequence) })
   }
   return findings
+}
+
+function* checkThere(
+  verification: Verification,
+  segment: WholeSegment,
+  handle: Handle,
+  findings: Findings,
+): Steps<true> {
+  yield* checkOpened(verification, segment, handle, findings)
+  return true
 }
 
 function* checkOpened(

@@ -33,12 +33,10 @@ export function* checkSidecar(
   findings: Findings,
 ): Steps<void> {
   const file = `${path.slice(0, path.lastIndexOf('/'))}/${sidecarName(identity.ordinal)}`
-  yield* withFileIfThere(file, function* (handle): Steps<void> {
-    const problem = yield* problemOf(handle, identity, places)
-    if (problem === undefined) return
-    const message = `a sidecar is of no use (${problem}); it is made anew when it is needed, or by "seglog rebuild"`
-    findings.add({ code: 'SIDECAR', message, file, ...range(identity.firstSequence, identity.lastSequence) })
-  })
+  const problem = yield* withFileIfThere(file, (handle) => problemOf(handle, identity, places))
+  if (problem === undefined) return
+  const message = `a sidecar is of no use (${problem}); it is made anew when it is needed, or by "seglog rebuild"`
+  findings.add({ code: 'SIDECAR', message, file, ...range(identity.firstSequence, identity.lastSequence) })
 }
 
 function* problemOf(handle: Handle, identity: SegmentIdentity, places: PlaceSums): Steps<string | undefined> {

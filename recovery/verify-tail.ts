@@ -41,32 +41,44 @@ export function* checkTail(
       : { salt: line?.salt ?? 0, firstSequence: nextSequence, baseTimestamp: undefined }
   const findings = new Findings(verification.findingsMax)
   verification.watch.enter(tail.size)
-  const checked = yield* withFileIfThere(path, function* (handle): Steps<CheckedTail> {
-    const first = yield* look(handle, tail, key)
-    if (first === undefined) return shortened(path, key, findings)
-    const isActive = verification.of === 'log'
-    const provenEnd = isActive ? first.claimedEnd : tail.size
-    const decided = decideTail(survey, tail, key, first, provenEnd)
-    if (!isUsed(tail, first)) return { findings, decision: undefined, scan: undefined, key }
-    if (!isDamaged(decided)) {
-      if (isActive) noteHeader(survey, tail, first, findings)
-      yield* checkFrames(verification, tail, handle, key, first, decided, before, findings)
-      return { findings, decision: decided, scan: first, key }
-    }
-    const second = yield* look(handle, tail, key)
-    if (second === undefined) return shortened(path, key, findings)
-    const decision = decideTail(survey, tail, key, second, provenEnd)
-    if (isActive) noteHeader(survey, tail, second, findings)
-    if (isDamaged(decision)) yield* explain(tail, handle, key, second, decision, findings)
-    yield* checkFrames(verification, tail, handle, key, second, decision, before, findings)
-    return { findings, decision, scan: second, key }
-  })
+  const checked = yield* withFileIfThere(path, (handle) =>
+    checkOpened(verification, survey, tail, handle, key, before, findings),
+  )
   if (checked !== undefined) {
     verification.records += countRecords(checked)
     return checked
   }
   findings.add({ code: 'GAP', message: 'a segment is missing', file: path })
   return { findings, decision: undefined, scan: undefined, key }
+}
+
+function* checkOpened(
+  verification: Verification,
+  survey: Survey,
+  tail: Unsealed,
+  handle: Handle,
+  key: SegmentKey,
+  before: SealedLine | undefined,
+  findings: Findings,
+): Steps<CheckedTail> {
+  const first = yield* look(handle, tail, key)
+  if (first === undefined) return shortened(tail.path, key, findings)
+  const isActive = verification.of === 'log'
+  const provenEnd = isActive ? first.claimedEnd : tail.size
+  const decided = decideTail(survey, tail, key, first, provenEnd)
+  if (!isUsed(tail, first)) return { findings, decision: undefined, scan: undefined, key }
+  if (!isDamaged(decided)) {
+    if (isActive) noteHeader(survey, tail, first, findings)
+    yield* checkFrames(verification, tail, handle, key, first, decided, before, findings)
+    return { findings, decision: decided, scan: first, key }
+  }
+  const second = yield* look(handle, tail, key)
+  if (second === undefined) return shortened(tail.path, key, findings)
+  const decision = decideTail(survey, tail, key, second, provenEnd)
+  if (isActive) noteHeader(survey, tail, second, findings)
+  if (isDamaged(decision)) yield* explain(tail, handle, key, second, decision, findings)
+  yield* checkFrames(verification, tail, handle, key, second, decision, before, findings)
+  return { findings, decision, scan: second, key }
 }
 
 /** Reads what is accepted once more, for payloads and hashes: a scan that keeps places has no eye for them. */

@@ -1,11 +1,11 @@
 import type { Environment } from './env/environment.ts'
 import { type Steps, runLater, step } from './env/steps.ts'
-import { removeIfThere, withFile } from './files.ts'
+import { removeIfThere } from './files.ts'
 import type { Manifest, SegmentLine } from './format/manifest.ts'
 import { segmentName } from './format/names.ts'
 import type { Position } from './format/slots.ts'
 import type { ManifestStore } from './manifest-store.ts'
-import { sealedLine } from './sealing.ts'
+import { sealedLine, shorten } from './sealing.ts'
 import type { Segment } from './segment.ts'
 
 /** What becomes of a log that is sealed: its last manifest says so, and it is never written again. */
@@ -65,12 +65,7 @@ export function releaseSpace(
 }
 
 function* cutAndRemove(directory: string, used: readonly Segment[], prepared: readonly number[]): Steps<void> {
-  for (const { path, end } of used) {
-    yield* withFile(path, 'write', function* (handle) {
-      yield* step({ do: 'truncate', handle, size: end })
-      yield* step({ do: 'sync', handle })
-    })
-  }
+  for (const segment of used) yield* shorten(segment)
   for (const ordinal of prepared) yield* removeIfThere(`${directory}/${segmentName(ordinal)}`)
   if (prepared.length > 0) yield* step({ do: 'syncDirectory', path: directory })
 }

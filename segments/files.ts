@@ -88,7 +88,11 @@ function endedEarly(offset: number, expected: number, found: number): SeglogErro
   return new SeglogError('IO', 'a read ended before the file does', { offset, expected, found })
 }
 
-/** Runs `body` with an open file, and closes it whatever happens; an error of `body` wins over one of the close. */
+/**
+ * Runs `body` with an open file, and closes it whatever happens; an error of `body` wins over one of the close. Let `body`
+ * be an arrow that calls a generator of its own: a `function*` that is made anew for each call gets a hidden class of its
+ * own, which keeps all that it refers to until the next full collection.
+ */
 export function* withFile<T>(
   path: string,
   access: 'read' | 'write' | 'create',
@@ -131,10 +135,12 @@ function* closingAfter<T>(handle: Handle, body: (handle: Handle) => Steps<T>): S
 
 /** Makes a new file with this content, durable except for its name. */
 export function* createFile(path: string, content: Uint8Array): Steps<void> {
-  yield* makeFile(path, function* (handle) {
-    yield* writeAll(handle, content, 0, content.length, 0)
-    yield* step({ do: 'sync', handle })
-  })
+  yield* makeFile(path, (handle) => writeDurably(handle, content))
+}
+
+function* writeDurably(handle: Handle, content: Uint8Array): Steps<void> {
+  yield* writeAll(handle, content, 0, content.length, 0)
+  yield* step({ do: 'sync', handle })
 }
 
 /** Makes a new file; one that could not be finished is removed, so that a full disk does not fill up with beginnings. */

@@ -1,4 +1,4 @@
-import type { Environment } from './env/environment.ts'
+import type { Environment, Handle } from './env/environment.ts'
 import { type Steps, runLater, runNow, step } from './env/steps.ts'
 import { headText } from './chain.ts'
 import { closeSegment } from './segment-files.ts'
@@ -116,10 +116,7 @@ export class Sealer {
    */
   *finish(segment: Segment): Steps<void> {
     try {
-      yield* withFile(segment.path, 'write', function* (handle) {
-        yield* step({ do: 'truncate', handle, size: segment.end })
-        yield* step({ do: 'sync', handle })
-      })
+      yield* shorten(segment)
       yield* this.index(segment, sealedLine(segment))
     } catch (error) {
       this.failure = error
@@ -134,6 +131,16 @@ export class Sealer {
   }
 }
 
+/** Shortens the file of a segment that nobody has open to what is used of it, durably. */
+export function shorten({ path, end }: Segment): Steps<void> {
+  return withFile(path, 'write', (handle) => shortenOpened(handle, end))
+}
+
+function* shortenOpened(handle: Handle, size: number): Steps<void> {
+  yield* step({ do: 'truncate', handle, size })
+  yield* step({ do: 'sync', handle })
+}
+
 /** None where some records are not covered: keys of a segment that was there at opening are only read when somebody asks. */
 function keyTablesOf({ keys }: Segment): KeyTable[] {
   if (keys?.isWhole !== true) return []
@@ -146,10 +153,11 @@ export function whenQuiet(segment: Segment, then: () => void): void {
     then()
     return
   }
-  segment.whenQuiet = () => {
+  const whenQuiet = (): void => {
     segment.whenQuiet = undefined
     then()
   }
+  segment.whenQuiet = whenQuiet
 }
 
 /** The line of a segment in which nothing is written any more. */

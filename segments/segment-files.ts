@@ -19,10 +19,12 @@ export function* writeZeros(handle: Handle, from: number, to: number): Steps<voi
 
 /** Makes a file of zeros that really hold their blocks: a full disk is met here, not in the middle of a record. */
 export function* fillWithZeros(path: string, bytes: number): Steps<void> {
-  yield* makeFile(path, function* (handle) {
-    yield* writeZeros(handle, 0, bytes)
-    yield* step({ do: 'sync', handle })
-  })
+  yield* makeFile(path, (handle) => writeZerosDurably(handle, bytes))
+}
+
+function* writeZerosDurably(handle: Handle, bytes: number): Steps<void> {
+  yield* writeZeros(handle, 0, bytes)
+  yield* step({ do: 'sync', handle })
 }
 
 /** Opens a segment in each way in which it is written; all or none. */

@@ -82,7 +82,8 @@ export class SlotsFile {
   close(done: (error: unknown) => void): void {
     this.timer?.cancel()
     if (this.syncing) {
-      this.whenQuiet = () => this.close(done)
+      const closeLater = (): void => this.close(done)
+      this.whenQuiet = closeLater
       return
     }
     this.whenQuiet = undefined

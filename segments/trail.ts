@@ -44,20 +44,22 @@ export function nothingCovered({ firstSequence, baseTimestamp }: TrailOwner): Co
  */
 export function* readTrail(path: string, owner: TrailOwner, segment: Handle, end: number): Steps<Covered> {
   const covered = nothingCovered(owner)
-  yield* withFileIfThere(path, function* (trail) {
-    const size = yield* step({ do: 'size', handle: trail })
-    // A quarter more, for what lies behind the trail.
-    covered.offsets.reserve(Math.floor(Math.min(size / SECTION_ITEM_BYTES.offsets, end / FRAME.size) * 1.25))
-    const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, end))
-    for (;;) {
-      const bytes = yield* readLeg(trail, covered.trailBytes, size, end)
-      const leg = bytes && decodeLeg(bytes)
-      if (leg === undefined || !follows(leg, owner, covered)) return
-      const bytesCrc = yield* crcOf(segment, covered.end, leg.end, covered.bytesCrc, piece)
-      if (bytesCrc !== leg.bytesCrc || !take(covered, leg, bytes!)) return
-    }
-  })
+  yield* withFileIfThere(path, (trail) => readLegs(trail, owner, segment, end, covered))
   return covered
+}
+
+function* readLegs(trail: Handle, owner: TrailOwner, segment: Handle, end: number, covered: Covered): Steps<void> {
+  const size = yield* step({ do: 'size', handle: trail })
+  // A quarter more, for what lies behind the trail.
+  covered.offsets.reserve(Math.floor(Math.min(size / SECTION_ITEM_BYTES.offsets, end / FRAME.size) * 1.25))
+  const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, end))
+  for (;;) {
+    const bytes = yield* readLeg(trail, covered.trailBytes, size, end)
+    const leg = bytes && decodeLeg(bytes)
+    if (leg === undefined || !follows(leg, owner, covered)) return
+    const bytesCrc = yield* crcOf(segment, covered.end, leg.end, covered.bytesCrc, piece)
+    if (bytesCrc !== leg.bytesCrc || !take(covered, leg, bytes!)) return
+  }
 }
 
 /** The leg at this place, head and content; undefined where none is, or where it tells of more than there is. */

@@ -13,6 +13,7 @@ import { BufferPool, Deferred, GROUP_BYTES, type Group } from './group.ts'
 import type { ManifestStore } from './manifest-store.ts'
 import { type AppendOptions, type Durability, Placer, batchTooLarge } from './placer.ts'
 import { type EncoderFactory, Rolling, type RollingLimits, type WriterStart } from './rolling.ts'
+import type { Position } from './format/slots.ts'
 import type { Segment } from './segment.ts'
 import type { SlotsFile } from './slots-file.ts'
 
@@ -80,8 +81,11 @@ export class Writer {
       },
     })
     this.committer.head = start.active.chain?.headNow()
-    start.manifests.position = () => this.committer.position
-    slots.onFailure = (error) => this.committer.fail(error)
+    // Functions that are assigned to a member where they are written are never young: what they refer to stays for long.
+    const position = (): Position => this.committer.position
+    const fail = (error: unknown): void => void this.committer.fail(error)
+    start.manifests.position = position
+    slots.onFailure = fail
     const context: FillingContext = {
       identity: start.identity,
       pool,

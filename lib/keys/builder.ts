@@ -1,4 +1,4 @@
-import type { Environment } from '../../segments/env/environment.ts'
+import type { Environment, Handle } from '../../segments/env/environment.ts'
 import { type Steps, step } from '../../segments/env/steps.ts'
 import { SeglogError, wrapSystemError } from '../../segments/errors.ts'
 import { withFile } from '../../segments/files.ts'
@@ -172,10 +172,12 @@ const BUILDING = 'building the tables of keys'
 const skip = (): undefined => undefined
 
 function* scanOf(ref: SegmentRef): Steps<Scan> {
-  return yield* withFile(ref.path, 'read', function* (handle) {
-    const size = yield* step({ do: 'size', handle })
-    return yield* new SegmentScanner(handle, Math.min(ref.end, size), ref).run('search')
-  })
+  return yield* withFile(ref.path, 'read', (handle) => scanOpened(handle, ref))
+}
+
+function* scanOpened(handle: Handle, ref: SegmentRef): Steps<Scan> {
+  const size = yield* step({ do: 'size', handle })
+  return yield* new SegmentScanner(handle, Math.min(ref.end, size), ref).run('search')
 }
 
 function* definitionsOf(sidecar: Sidecar | undefined): Steps<readonly Uint8Array[] | undefined> {

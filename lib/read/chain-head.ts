@@ -1,3 +1,4 @@
+import type { Handle } from '../../segments/env/environment.ts'
 import type { ChainHead } from '../../segments/chain.ts'
 import { headBefore } from '../../segments/chain-end.ts'
 import { type Steps, step } from '../../segments/env/steps.ts'
@@ -37,28 +38,40 @@ export function* chainHead(
   if (ordinal < 1) return { sequence, hash: chainStart(logId).toString('hex') }
   const place = sequence === 0 ? undefined : yield* placeOf(sequence)
   const path = `${directory}/${segmentName(ordinal)}`
-  const head = yield* withFile(path, 'read', function* (handle) {
-    const bytes = Buffer.alloc(SEGMENT_HEADER.size)
-    const length = yield* readUpTo(handle, bytes, 0, bytes.length, 0)
-    const finding = decodeHeader(bytes.subarray(0, length))
-    if (finding.found !== 'header') return undefined
-    const { header } = finding
-    const isBehind = place?.ordinal === ordinal && place.offset > 0
-    const from = isBehind ? place.offset : FRAMES_START
-    const end = isUsed ? offset : yield* step({ do: 'size', handle })
-    const key = { ...header, firstSequence: isBehind ? sequence : header.firstSequence }
-    let last = from === FRAMES_START ? headBefore(logId, header.predecessor) : undefined
-    const scan = yield* new SegmentScanner(handle, end, key, from, {
-      frame: ({ tag, source, hashStart }) => {
-        if ((tag & TAG.chained) === 0) return
-        last ??= Buffer.alloc(CHAIN_HEAD_BYTES)
-        source.copy(last, 0, hashStart, hashStart + CHAIN_HEAD_BYTES)
-      },
-      hole: () => undefined,
-    }).run('stop')
-    return isUsed && scan.stretches.at(-1)?.end !== offset ? undefined : last
-  })
+  const behind = place?.ordinal === ordinal && place.offset > 0 ? place.offset : undefined
+  const part = { logId, sequence, behind, end: isUsed ? offset : undefined }
+  const head = yield* withFile(path, 'read', (handle) => headIn(handle, part))
   if (head !== undefined) return { sequence, hash: head.toString('hex') }
   const message = `the end of the hash chain cannot be read. "seglog verify ${directory}" lists all damage.`
   throw new SeglogError('CORRUPT', message, { file: path, offset, sequence })
+}
+
+/** What of a segment is read for its last hash. */
+interface HeadPart {
+  readonly logId: string
+  readonly sequence: number
+  /** Where the frame of the record `sequence` stands, if that is in this segment. */
+  readonly behind: number | undefined
+  /** Where the last frame must end; undefined of a segment that may end anywhere. */
+  readonly end: number | undefined
+}
+
+function* headIn(handle: Handle, { logId, sequence, behind, end }: HeadPart): Steps<Buffer | undefined> {
+  const bytes = Buffer.alloc(SEGMENT_HEADER.size)
+  const length = yield* readUpTo(handle, bytes, 0, bytes.length, 0)
+  const finding = decodeHeader(bytes.subarray(0, length))
+  if (finding.found !== 'header') return undefined
+  const { header } = finding
+  const from = behind ?? FRAMES_START
+  const key = { ...header, firstSequence: behind === undefined ? header.firstSequence : sequence }
+  let last = from === FRAMES_START ? headBefore(logId, header.predecessor) : undefined
+  const scan = yield* new SegmentScanner(handle, end ?? (yield* step({ do: 'size', handle })), key, from, {
+    frame: ({ tag, source, hashStart }) => {
+      if ((tag & TAG.chained) === 0) return
+      last ??= Buffer.alloc(CHAIN_HEAD_BYTES)
+      source.copy(last, 0, hashStart, hashStart + CHAIN_HEAD_BYTES)
+    },
+    hole: () => undefined,
+  }).run('stop')
+  return end !== undefined && scan.stretches.at(-1)?.end !== end ? undefined : last
 }

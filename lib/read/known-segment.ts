@@ -1,7 +1,8 @@
+import type { Handle } from '../../segments/env/environment.ts'
 import { type Steps, step } from '../../segments/env/steps.ts'
 import { FRAMES_START } from '../../segments/format/layout.ts'
 import type { SegmentIdentity } from '../../segments/format/sidecar.ts'
-import { SegmentScanner } from '../../segments/scan.ts'
+import { type SegmentKey, SegmentScanner } from '../../segments/scan.ts'
 import { OffsetList } from '../../segments/segment.ts'
 import type { Scan } from '../../segments/stretches.ts'
 import type { SidecarContent } from '../../segments/sidecar-writing.ts'
@@ -151,11 +152,7 @@ export class KnownSegment<T> implements EntrySource<T> {
   private scan(ref: SegmentRef): Steps<Scan> {
     const { end: from, salt, baseTimestamp, offsets } = this
     const key = { salt, baseTimestamp, firstSequence: this.firstSequence + offsets.length }
-    return this.files.use(this.file, function* (handle) {
-      // A file that is shorter than it should be still has sound records; those that are missing are looked for in vain.
-      const size = yield* step({ do: 'size', handle })
-      return yield* new SegmentScanner(handle, Math.min(ref.end, size), key, from).run('search')
-    })
+    return this.files.use(this.file, (handle) => scanOpened(handle, ref.end, key, from))
   }
 
   /** Records that a scan did not find have no place. */
@@ -170,4 +167,10 @@ export class KnownSegment<T> implements EntrySource<T> {
     if (identity === undefined || found.stretches.at(-1)?.digest !== identity.digest) return
     this.remake?.(identity, { offsets, definitions: found.definitions, keyTables: [] })
   }
+}
+
+/** A file that is shorter than it should be still has sound records; those that are missing are looked for in vain. */
+function* scanOpened(handle: Handle, end: number, key: SegmentKey, from: number): Steps<Scan> {
+  const size = yield* step({ do: 'size', handle })
+  return yield* new SegmentScanner(handle, Math.min(end, size), key, from).run('search')
 }

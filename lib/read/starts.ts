@@ -86,9 +86,11 @@ function* startWithoutHeader(handle: Handle, ordinal: number, manifest: Manifest
 
 /** The salt that the file has now, undefined where its header does not tell. */
 export function* saltOf(path: string): Steps<number | undefined> {
-  return yield* withFileIfThere(path, function* (handle) {
-    const bytes = Buffer.alloc(SEGMENT_HEADER.size)
-    const finding = decodeHeader(bytes.subarray(0, yield* readUpTo(handle, bytes, 0, bytes.length, 0)))
-    return finding.found === 'header' ? finding.header.salt : undefined
-  })
+  return yield* withFileIfThere(path, readSalt)
+}
+
+function* readSalt(handle: Handle): Steps<number | undefined> {
+  const bytes = Buffer.alloc(SEGMENT_HEADER.size)
+  const finding = decodeHeader(bytes.subarray(0, yield* readUpTo(handle, bytes, 0, bytes.length, 0)))
+  return finding.found === 'header' ? finding.header.salt : undefined
 }

@@ -21,7 +21,7 @@ export interface CursorOptions {
 
 /** What a cursor needs of its log. */
 export interface CursorSource<T> {
-  readonly highWatermark: number
+  highWatermark(): number
   read(options: ReadOptions): AsyncIterable<Entry<T>>
   mustBeWritable(): void
 }
@@ -94,7 +94,7 @@ export class NamedCursor<T> implements AsyncIterable<Entry<T>> {
    */
   async save(sequence: number): Promise<void> {
     this.source.mustBeWritable()
-    const highWatermark = this.source.highWatermark
+    const highWatermark = this.source.highWatermark()
     if (!Number.isSafeInteger(sequence) || sequence < 0 || sequence > highWatermark) {
       throw invalid('sequence', `that of a durable record, at most ${highWatermark}, or 0`, sequence)
     }

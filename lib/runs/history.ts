@@ -10,7 +10,7 @@ import { type ReplayOptions, type Replayed, replay } from './replay.ts'
 
 /** What anchors, cursors and replays need of an open log. */
 export interface HistorySource<T> {
-  readonly highWatermark: number
+  highWatermark(): number
   read(options: ReadOptions): Iterable<Entry<T>> & AsyncIterable<Entry<T>>
   mustBeOpen(): void
   mustBeWritable(): void
@@ -28,7 +28,7 @@ export class History<T> {
     this.env = env
     this.source = source
     this.notes = new Notes(env, manifests)
-    this.anchorList = new Anchors(this.notes, anchorsKept, () => source.highWatermark)
+    this.anchorList = new Anchors(this.notes, anchorsKept, () => source.highWatermark())
     this.cursorList = new Cursors(this.notes, source)
   }
 
@@ -53,7 +53,7 @@ export class History<T> {
   async replay(options: ReplayOptions<T>): Promise<Replayed> {
     const { env, source } = this
     source.mustBeOpen()
-    const range = { anchors: this.anchors(), to: source.highWatermark }
+    const range = { anchors: this.anchors(), to: source.highWatermark() }
     return replay({ env, ...range, read: (from) => source.read(from), mustBeOpen: () => source.mustBeOpen() }, options)
   }
 }

@@ -48,14 +48,13 @@ function* listPlace(top: Place): Steps<LogListing[]> {
   const found: LogListing[] = []
   for (const place of yield* places(top.path, `${top.name}/`)) {
     if ('error' in place) found.push(place)
-    else
-      found.push(
-        ...(yield* guarded(place, function* () {
-          return [yield* listLog(place)]
-        })),
-      )
+    else found.push(...(yield* guarded(place, () => listOne(place))))
   }
   return found
+}
+
+function* listOne(place: Place): Steps<LogListing[]> {
+  return [yield* listLog(place)]
 }
 
 /** Not locks: an instance has one while a run of it is started. */

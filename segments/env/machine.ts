@@ -14,7 +14,7 @@ export const HOST = 'simulated'
 export interface Running {
   readonly host: string
   readonly startTime: string
-  readonly busy: boolean
+  isBusy(): boolean
   die(): void
 }
 
@@ -58,7 +58,7 @@ export class Machine {
   }
 
   get busy(): boolean {
-    for (const process of this.processes.values()) if (process.busy) return true
+    for (const process of this.processes.values()) if (process.isBusy()) return true
     return false
   }
 

@@ -113,13 +113,10 @@ export class SimulatedEnvironment implements Environment {
     const perform = (call: Call): unknown => this.calls.perform(call, 'started')
     this.#inFlight = new InFlight({ perform, random, machine, landing: options.landing })
     const { pid, startTime } = (this.identity = machine.nextIdentity(host))
-    const isBusy = (): boolean => this.#inFlight.busy
     machine.processes.set(pid, {
       host,
       startTime,
-      get busy() {
-        return isBusy()
-      },
+      isBusy: () => this.#inFlight.busy,
       die: () => this.die(),
     })
   }
