@@ -9,7 +9,7 @@ import { withFigures } from './tidy/figures.ts'
 import { ROOT, textFile, textFiles } from './tidy/files.ts'
 import { tooLong } from './tidy/lengths.ts'
 import { strayNumbers } from './tidy/numbers.ts'
-import { deadLinks, deadMentions, privateLines } from './tidy/pages.ts'
+import { deadLinks, deadMentions, lostNames, privateLines } from './tidy/pages.ts'
 import { Project, withRealOutput } from './tidy/program.ts'
 import { falseRows } from './tidy/promises.ts'
 import { lacking } from './tidy/reference.ts'
@@ -141,6 +141,16 @@ describe('docs', () => {
         ROOT,
       ),
     ).toEqual([])
+  })
+
+  it('names of code in CONTRIBUTING.md are there', () => {
+    expect(lostNames(textFile('CONTRIBUTING.md'), [...library, ...others])).toEqual([])
+  })
+
+  it('README.md leads to every page', () => {
+    const { text } = textFile('README.md')
+    const led = pages.filter(({ path }) => path !== 'README.md' && !text.includes(`](${path})`))
+    expect(led.map(({ path }) => path)).toEqual([])
   })
 
   it('nothing is true on one machine or in one week only', () => {

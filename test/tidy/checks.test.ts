@@ -7,7 +7,7 @@ import { deadExports } from './exports.ts'
 import { ROOT } from './files.ts'
 import { tooLong } from './lengths.ts'
 import { strayNumbers } from './numbers.ts'
-import { deadLinks, deadMentions, privateLines } from './pages.ts'
+import { deadLinks, deadMentions, lostNames, privateLines } from './pages.ts'
 import { falseRows, FEATURES, PROMISES } from './promises.ts'
 import { lacking } from './reference.ts'
 import { circles, climbs } from './slope.ts'
@@ -181,6 +181,11 @@ describe('a check finds', () => {
       'x.md: there is no npm run crash -- --seed 1',
       'x.md: there is no npx other',
     ])
+  })
+
+  it('names of code that are not there', () => {
+    const page = { path: 'x.md', text: 'the `table` and `lost` of\n`a.ts`\n```sh\n`nothing`\n```\n' }
+    expect(lostNames(page, [{ path: 'a.ts', text: 'const table = 1' }])).toEqual(['x.md:1: nothing is called lost'])
   })
 
   it('files that are named and not there', () => {

@@ -18,6 +18,17 @@ export function deadLinks(pages: readonly TextFile[], root: string): string[] {
   )
 }
 
+/** Names of code, in a page, that no code has: a word between backticks that could be one. */
+export function lostNames(page: TextFile, codes: readonly TextFile[]): string[] {
+  const words = new Set(codes.flatMap(({ text }) => text.match(/\w+/g) ?? []))
+  const named = linesOutsideCode(page.text).flatMap(({ text, number }) =>
+    [...text.matchAll(/`([A-Za-z]\w+)`/g)].map((match) => ({ name: match[1]!, number })),
+  )
+  return named
+    .filter(({ name }) => !words.has(name))
+    .map(({ name, number }) => `${page.path}:${number}: nothing is called ${name}`)
+}
+
 /** Files of this repository that a text names, and that are not there. */
 export function deadMentions(files: readonly TextFile[], root: string): string[] {
   const mention = /(?<![\w./-])(?:docs|test|bench|lib|segments|recovery)\/[\w./-]+\.(?:md|ts)\b/g
