@@ -77,10 +77,11 @@ export interface LogParts<T> {
 }
 
 /**
- * A log that is open for writing. Made by `openLog`. Arguments that are not what a call takes are INVALID_ARGUMENT, and
- * every call that reads or writes is CLOSED after `close`; what else can go wrong stands with each. A value belongs to
- * the caller again as soon as the call returns: it was encoded by then. Numbers are sequences where nothing else is
- * said.
+ * A log that is open for writing. Made by `openLog`. Arguments that are not what a call takes are INVALID_ARGUMENT.
+ * After `close` appending, reading and noting are CLOSED, while `verify` and whatever only tells how the log stood goes
+ * on. What else can go wrong stands with each call. A value belongs to the caller again as soon as the call returns,
+ * because it was encoded by then; only with `once` it may be encoded later, and belongs to the log until the promise is
+ * settled. Numbers are sequences where nothing else is said.
  *
  * @example
  * import { openLog } from 'seglog'

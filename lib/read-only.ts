@@ -42,9 +42,10 @@ export interface ReadOnlyParts<T> {
 
 /**
  * A log that is open for reading only, beside any writer. It needs no lock, changes no byte, and gives durable records
- * only. Made by `openReadOnly`. Each call may throw IO where the disk cannot be read, NOT_A_LOG where another log took
- * its place, and CLOSED after `close`; what else can go wrong stands with each. The calls that write are not there for
- * TypeScript; without types they say READ_ONLY.
+ * only. Made by `openReadOnly`. Each call may throw IO where the disk cannot be read, and NOT_A_LOG where another log
+ * took its place. After `close` reading is CLOSED, and whatever only tells how the log stood says what was seen last.
+ * What else can go wrong stands with each call. The calls that write are not there for TypeScript; without types they
+ * say READ_ONLY.
  *
  * @example
  * import { openReadOnly } from 'seglog'

@@ -19,9 +19,10 @@ export interface RecordOptions {
 /** Options of a commit that appends only what the log does not hold yet. */
 export interface OnceOptions extends RecordOptions {
   /**
-   * A kind of keys, of which each value has exactly one: if a record with that key is in the log or on its way, nothing is
-   * appended, and its sequence is given. A batch is there whole, in its order, or not at all: else OUT_OF_ORDER. Archived
-   * records are not looked at.
+   * A kind of keys, of which each value has exactly one: if a record with that key is in the log or on its way, nothing
+   * is appended, and its sequence is given. A batch is there whole, in its order, or not at all: else OUT_OF_ORDER.
+   * Archived records are not looked at. The value must not change until the promise is settled: while a record with the
+   * same key is on its way, it waits unencoded.
    */
   readonly once: string
 }

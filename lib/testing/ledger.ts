@@ -87,7 +87,7 @@ export class Ledger {
     this.records.push(...notes)
   }
 
-  /** The last so many were refused before anything of them was appended. */
+  /** The last so many records were refused before anything of them was appended. */
   refused(count: number): void {
     this.records.length -= count
   }

@@ -30,7 +30,9 @@ export class VirtualClock {
     return this.#monotonicMs
   }
 
-  /** Sets the wall clock forward or back, as an administrator or NTP would; no timer notices. */
+  /**
+   * Sets the wall clock forward or back by so many milliseconds, as an administrator or NTP would; no timer notices.
+   */
   jump(ms: number): void {
     this.#wallMs += ms
   }

@@ -82,6 +82,12 @@ const CASES: readonly [string, Check, Readonly<Record<string, string>>, number][
     0,
   ],
   [
+    'a function whose number has no unit',
+    lacking,
+    { ...DOOR, 'lib/a.ts': `/** Throws IO.\n * @example\n * a() */\nexport function a(much: number): void {}` },
+    1,
+  ],
+  [
     'a method without example and codes, and one that nobody else calls',
     lacking,
     {

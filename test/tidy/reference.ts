@@ -51,6 +51,12 @@ const RULES: readonly Rule[] = [
     lacks: 'the unit of this number',
   },
   {
+    applies: ({ is, node }) =>
+      (is === 'function' || is === 'method') && /\b(?:number|bigint)\b/.test(signatureOf(node)),
+    isMet: ({ node, comment }) => numbersIn(node).every((name) => UNIT_IN_NAME.test(name)) || UNIT.test(comment),
+    lacks: 'the units of the numbers that it takes or gives',
+  },
+  {
     applies: ({ is, node }) => is !== 'class' && /\b(?:Uint8Array|Buffer)\b/.test(signatureOf(node)),
     isMet: ({ comment }) => OWNER.test(comment),
     lacks: 'to whom its bytes belong',
@@ -152,6 +158,15 @@ function signatureOf(node: ts.Node): string {
   if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) return ''
   const { body } = node as ts.Node & { readonly body?: ts.Node }
   return body === undefined ? node.getText() : node.getText().slice(0, body.getStart() - node.getStart())
+}
+
+/** Names of the parameters that are numbers; the name of the function where it gives one. */
+function numbersIn(node: ts.Node): string[] {
+  if (!ts.isFunctionDeclaration(node) && !ts.isMethodDeclaration(node)) return []
+  const isNumber = (type: ts.Node | undefined): boolean =>
+    /^(?:Promise<)?(?:number|bigint)\b/.test(type?.getText() ?? '')
+  const taken = node.parameters.filter(({ type }) => isNumber(type)).map(({ name }) => name.getText())
+  return isNumber(node.type) ? [...taken, node.name?.getText() ?? ''] : taken
 }
 
 function isHidden(node: ts.Node): boolean {
