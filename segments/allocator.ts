@@ -1,30 +1,19 @@
 import type { Environment } from './env/environment.ts'
 import { type Steps, runLater, runNow, step } from './env/steps.ts'
-import { SeglogError, hasCode, wrapSystemError } from './errors.ts'
+import { SeglogError, wrapSystemError } from './errors.ts'
 import { discard } from './files.ts'
 import { segmentName, temporaryName } from './format/names.ts'
 import { UNIT } from './format/layout.ts'
 import { type ManifestStore, nonce, withLine } from './manifest-store.ts'
 import type { SegmentHandles, SegmentPlan } from './segment.ts'
-import { closeSegment, drawSalt, fillWithZeros, openSegment } from './segment-files.ts'
+import { closeSegment, drawSalt, openSegment, renameOnce } from './segment-files.ts'
+import { type Pace, type Spare, filling, newSpare } from './spare.ts'
 
 /** Length of the first segment of a log, and of one that must be made while somebody waits. */
 export const SMALL_SEGMENT_BYTES = 1024 * 1024
 
 /** Each segment may be this many times as long as the one before, up to the configured length. */
 const GROWTH = 4
-
-/** How far a spare has come. Naming can be done again by anyone; filling cannot be taken over. */
-type Phase = 'filling' | 'naming' | 'ready' | 'failed'
-
-interface Spare {
-  plan: SegmentPlan
-  readonly temporary: string
-  phase: Phase
-  handles: SegmentHandles | undefined
-  /** Not wanted any more; only ever set before naming began, so it never gets a name. */
-  dropped: boolean
-}
 
 /**
  * Prepares the next segment: fills a file with zeros, names it, lists it in the manifest, opens it. All of that is durable
@@ -38,14 +27,14 @@ export class Allocator {
   private spare: Spare | undefined
   /**
    * Segments that are being filled in memory behind the one that the spare is for, in order: a burst may roll more than
-   * once before the first spare is ready. Files are made, and listed in the manifest, one after the other.
+   * once before the first spare is ready. Their zeros are written beside each other; they are named, and listed in the
+   * manifest, one after the other.
    */
-  private waiting: SegmentPlan[] = []
+  private waiting: Spare[] = []
   /** Why the last spare could not be made; undefined when it could. */
   failure: unknown
-  /** Of a spare that nobody needed. */
   closeFailure: unknown
-  /** Spares under way, also those that a smaller one overtook. */
+  /** Work on spares in the background, also on those that a smaller one overtook. */
   private underWay = 0
   private whenQuiet: (() => void) | undefined
   /** Told whenever a spare became ready or failed. */
@@ -74,13 +63,13 @@ export class Allocator {
       this.failure = error
       return
     }
-    this.spare = { plan, temporary: '', phase: 'ready', handles, dropped: false }
+    this.spare = { ...newSpare(plan, ''), phase: 'ready', handles }
   }
 
   /** Starts preparing the segment after `current` in the background, unless it is under way, done, or failed of late. */
   prepare(current: SegmentPlan): void {
     if (this.spare !== undefined || this.waiting.length > 0) return
-    this.startSpare(this.planAt(current.ordinal + 1, current, 0))
+    this.spare = this.startFilling(this.planAt(current.ordinal + 1, current, 0), 'in pieces')
   }
 
   /**
@@ -91,7 +80,7 @@ export class Allocator {
     const { spare } = this
     const fits = spare !== undefined && spare.plan.ordinal === ordinal && spare.plan.segmentBytes >= bytes
     if (fits && spare.phase !== 'failed') return spare.plan
-    this.waiting = this.waiting.filter((plan) => plan.ordinal < ordinal)
+    this.dropWaiting((other) => other.plan.ordinal >= ordinal)
     // Groups wait for one of a smaller ordinal.
     if (spare !== undefined && spare.plan.ordinal >= ordinal) this.dropSpare()
     return this.planAt(ordinal, current, bytes)
@@ -99,7 +88,9 @@ export class Allocator {
 
   /** Whether the file of this plan is there, on its way, or will be when those before it are. */
   has(plan: SegmentPlan): boolean {
-    return (this.spare?.plan === plan && this.spare.phase !== 'failed') || this.waiting.includes(plan)
+    return (
+      (this.spare?.plan === plan && this.spare.phase !== 'failed') || this.waiting.some((other) => other.plan === plan)
+    )
   }
 
   /** The open files of a planned segment, once it is ready; after that it is no spare any more. */
@@ -109,33 +100,54 @@ export class Allocator {
     return handles
   }
 
-  /** Starts the file of a plan that nothing was started for; later, where those before it are not made yet. */
+  /** Starts the file of a plan that nothing was started for, and whose records are there already. */
   begin(plan: SegmentPlan): void {
-    if (this.spare !== undefined || this.waiting.length > 0) this.waiting.push(plan)
-    else this.startSpare(plan)
+    this.waiting.push(this.startFilling(plan, 'at once'))
+    this.startWaiting()
   }
 
-  /** Starts the first file that waits, unless one is under way. */
+  /** Goes on with the first file that waits for those before it, unless one of them is under way. */
   startWaiting(): void {
-    const plan = this.spare === undefined ? this.waiting.shift() : undefined
-    if (plan !== undefined) this.startSpare(plan)
+    if (this.spare !== undefined) return
+    this.spare = this.waiting.shift()
+    if (this.spare !== undefined) this.goOn(this.spare)
   }
 
-  private startSpare(plan: SegmentPlan): void {
-    const temporary = this.path(temporaryName('segment', nonce(this.env)))
-    const spare: Spare = { plan, temporary, phase: 'filling', handles: undefined, dropped: false }
-    this.spare = spare
+  private startFilling(plan: SegmentPlan, pace: Pace): Spare {
+    const spare = newSpare(plan, this.temporary())
+    this.inBackground(filling(this.env, spare, pace), (error) => {
+      spare.phase = error ? 'failed' : 'filled'
+      spare.failure = error
+      if (spare.dropped) this.discardFilled(spare)
+      else if (this.spare === spare) this.goOn(spare)
+    })
+    return spare
+  }
+
+  /** The next step of the spare: its name, once its zeros are there. */
+  private goOn(spare: Spare): void {
+    if (spare.phase === 'failed') this.ended(spare, spare.failure)
+    if (spare.phase !== 'filled') return
+    spare.phase = 'naming'
+    this.inBackground(this.finish(spare), (error) => this.ended(spare, error))
+  }
+
+  private ended(spare: Spare, error: unknown): void {
+    // Somebody who could not wait has named it in the meantime: what this run met after that means nothing.
+    if (error && spare.phase !== 'ready') {
+      spare.phase = 'failed'
+      this.failure = wrapSystemError(error, 'preparing a segment', { file: spare.temporary })
+    } else {
+      this.failure = undefined
+    }
+    this.changed()
+  }
+
+  private inBackground(steps: Steps<void>, done: (error: unknown) => void): void {
     this.underWay += 1
-    runLater(this.env, this.make(spare), (error) => {
+    runLater(this.env, steps, (error) => {
+      done(error)
       this.underWay -= 1
-      // Somebody who could not wait has named it in the meantime: what this run met after that means nothing.
-      if (error && spare.phase !== 'ready') {
-        spare.phase = 'failed'
-        this.failure = error
-      } else {
-        this.failure = undefined
-      }
-      this.changed()
       if (this.underWay === 0) this.whenQuiet?.()
     })
   }
@@ -148,7 +160,7 @@ export class Allocator {
   takeNow(plan: SegmentPlan, bytes: number): { readonly plan: SegmentPlan; readonly handles: SegmentHandles } {
     const ready = this.takeReady(plan)
     if (ready) return { plan, handles: ready }
-    const spare = this.spare
+    const { spare } = this
     if (spare?.plan === plan && spare.phase === 'naming') {
       const handles = this.nameNow(spare)
       this.spare = undefined
@@ -158,18 +170,9 @@ export class Allocator {
       ...plan,
       segmentBytes: Math.min(plan.segmentBytes, Math.max(roundUp(bytes), SMALL_SEGMENT_BYTES)),
     }
-    const temporary = this.path(temporaryName('segment', nonce(this.env)))
-    const stand: Spare = {
-      plan: smaller,
-      temporary,
-      phase: 'filling',
-      handles: undefined,
-      dropped: false,
-    }
-    const handles = runNow(this.env, this.make(stand))
-    if (handles === undefined) throw new SeglogError('IO', 'a segment was made and is not there', { file: temporary })
+    const handles = this.makeNow(smaller)
     this.failure = undefined
-    this.waiting = this.waiting.filter((other) => other !== plan)
+    this.dropWaiting((other) => other.plan === plan)
     if (spare?.plan === plan && this.waiting.length > 0) this.dropSpare()
     else if (spare?.plan === plan)
       spare.plan = { ...plan, ordinal: plan.ordinal + 1, salt: drawSalt(this.env, plan.salt) }
@@ -180,7 +183,7 @@ export class Allocator {
   close(done: () => void): void {
     // Nothing is under way then, so no spare is being named, and to drop one only closes it.
     const finish = (): void => {
-      this.waiting = []
+      for (const spare of this.waiting.splice(0)) runNow(this.env, discard(spare.temporary))
       this.dropSpare()
       done()
     }
@@ -215,17 +218,30 @@ export class Allocator {
     this.closeFailure ??= closing
   }
 
-  private *make(spare: Spare): Steps<SegmentHandles | undefined> {
-    try {
-      yield* fillWithZeros(spare.temporary, spare.plan.segmentBytes)
-    } catch (error) {
-      throw wrapSystemError(error, 'preparing a segment', { file: spare.temporary })
+  private dropWaiting(matches: (spare: Spare) => boolean): void {
+    for (const spare of this.waiting) {
+      if (!matches(spare)) continue
+      spare.dropped = true
+      this.discardFilled(spare)
     }
-    if (spare.dropped) {
-      yield* discard(spare.temporary)
-      return undefined
-    }
-    spare.phase = 'naming'
+    this.waiting = this.waiting.filter((spare) => !spare.dropped)
+  }
+
+  /** Removes the file of a spare that was given up, once no call holds it. One that failed has removed its own. */
+  private discardFilled(spare: Spare): void {
+    if (spare.phase === 'filled') this.inBackground(discard(spare.temporary), () => undefined)
+  }
+
+  private makeNow(plan: SegmentPlan): SegmentHandles {
+    const spare = newSpare(plan, this.temporary())
+    runNow(this.env, filling(this.env, spare, 'in pieces'))
+    runNow(this.env, this.finish(spare))
+    if (spare.handles !== undefined) return spare.handles
+    throw new SeglogError('IO', 'a segment was made and is not there', { file: spare.temporary })
+  }
+
+  /** Names and opens what was filled. */
+  private *finish(spare: Spare): Steps<void> {
     let handles: SegmentHandles | undefined
     try {
       handles = yield* this.name(spare)
@@ -233,15 +249,14 @@ export class Allocator {
       yield* discard(spare.temporary)
       throw error
     }
-    if (handles === undefined) return undefined
+    if (handles === undefined) return
     // Named by somebody else while this run opened it: these handles are a second set.
-    if ((spare.phase as Phase) === 'ready') {
+    if (spare.phase === 'ready') {
       yield* closeSegment(handles)
-      return undefined
+      return
     }
     spare.phase = 'ready'
     spare.handles = handles
-    return handles
   }
 
   /**
@@ -271,18 +286,12 @@ export class Allocator {
     return handles
   }
 
+  private temporary(): string {
+    return this.path(temporaryName('segment', nonce(this.env)))
+  }
+
   private path(name: string): string {
     return `${this.directory}/${name}`
-  }
-}
-
-function* renameOnce(from: string, to: string): Steps<void> {
-  try {
-    yield* step({ do: 'rename', from, to })
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error
-    const there = yield* step({ do: 'stat', path: to })
-    if (there === undefined) throw error
   }
 }
 

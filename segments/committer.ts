@@ -52,6 +52,11 @@ export class Committer {
   schedule(): void {
     if (this.scheduled || this.busy || this.failure !== undefined) return
     this.scheduled = true
+    // A method of its own, not a closure here: that would take memory at each call, and each append comes by.
+    this.sendSoon()
+  }
+
+  private sendSoon(): void {
     this.env.defer(() => {
       this.scheduled = false
       if (this.queue.length === 0) this.takeFilling()

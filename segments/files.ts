@@ -117,7 +117,8 @@ export function* withFileIfThere<T>(path: string, body: (handle: Handle) => Step
   return yield* closingAfter(handle, body)
 }
 
-function* closingAfter<T>(handle: Handle, body: (handle: Handle) => Steps<T>): Steps<T> {
+/** Runs `body` and closes the file whatever happens; an error of `body` wins over one of the close. */
+export function* closingAfter<T>(handle: Handle, body: (handle: Handle) => Steps<T>): Steps<T> {
   let result: T
   try {
     result = yield* body(handle)

@@ -17,10 +17,8 @@ type When = 'later' | 'now'
 export function* writeGroup(group: Group, lagging: readonly Segment[], when: When): Steps<void> {
   const { segment, buffer: from, length, start: position } = group
   const own = lagging.includes(segment)
-  yield* syncSegments(
-    lagging.filter((other) => other !== segment),
-    when,
-  )
+  const others = own ? lagging.filter((other) => other !== segment) : lagging
+  if (others.length > 0) yield* syncSegments(others, when)
   const handles = handlesOf(segment)
   const later = group.synced && !own ? handles.group : handles.plain
   const count = yield* step({
@@ -50,17 +48,21 @@ export function* syncSegments(segments: readonly Segment[], when: When): Steps<v
 }
 
 /** The segments of these groups, each once, in order. */
-export function segmentsOf(groups: readonly Group[]): Segment[] {
+export function segmentsOf(groups: readonly Group[]): readonly Segment[] {
+  // Nearly always, and with each synchronous commit.
+  if (groups.length === 0) return NONE
   return [...new Set(groups.map((group) => group.segment))]
 }
+
+const NONE: readonly Segment[] = []
 
 /**
  * Segments that hold bytes written without a sync, which must be durable before this group is: all of them when it is
  * synced, and those before its own in any case (the header of a used successor proves its predecessor whole).
  */
-export function laggingBehind(group: Group, unsynced: readonly Group[]): Segment[] {
+export function laggingBehind(group: Group, unsynced: readonly Group[]): readonly Segment[] {
   const segments = segmentsOf(unsynced)
-  return group.synced ? segments : segments.filter((segment) => segment !== group.segment)
+  return group.synced || segments.length === 0 ? segments : segments.filter((segment) => segment !== group.segment)
 }
 
 function handlesOf(segment: Segment): SegmentHandles {

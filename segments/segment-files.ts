@@ -1,6 +1,7 @@
 import type { Environment, Handle } from './env/environment.ts'
 import { type Steps, step } from './env/steps.ts'
-import { makeFile, writeAll } from './files.ts'
+import { hasCode } from './errors.ts'
+import { closingAfter, discard, makeFile, writeAll } from './files.ts'
 import type { SegmentHandles } from './segment.ts'
 
 /**
@@ -24,6 +25,27 @@ export function* fillWithZeros(path: string, bytes: number): Steps<void> {
 
 function* writeZerosDurably(handle: Handle, bytes: number): Steps<void> {
   yield* writeZeros(handle, 0, bytes)
+  yield* step({ do: 'sync', handle })
+}
+
+/**
+ * The same into a file that was just made and is open for durable writes, in as few calls as there can be: while this
+ * thread is busy, no second one begins.
+ */
+export function* fillAtOnce(path: string, handle: Handle, bytes: number): Steps<void> {
+  try {
+    yield* closingAfter(handle, () => writeAtOnce(handle, bytes))
+  } catch (error) {
+    yield* discard(path)
+    throw error
+  }
+}
+
+function* writeAtOnce(handle: Handle, bytes: number): Steps<void> {
+  const times = Math.floor(bytes / PIECE_BYTES)
+  const write = { do: 'write', handle, from: ZEROS, start: 0, length: PIECE_BYTES, position: 0, times } as const
+  const written = times > 1 ? yield* step(write) : 0
+  yield* writeZeros(handle, written, bytes)
   yield* step({ do: 'sync', handle })
 }
 
@@ -54,6 +76,17 @@ export function* closeSegment(handles: SegmentHandles): Steps<unknown> {
     }
   }
   return failure
+}
+
+/** A rename that another run of the same steps may have done. */
+export function* renameOnce(from: string, to: string): Steps<void> {
+  try {
+    yield* step({ do: 'rename', from, to })
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
+    const there = yield* step({ do: 'stat', path: to })
+    if (there === undefined) throw error
+  }
 }
 
 /** A salt for a new life of a file: never zero, never that of the life before. */

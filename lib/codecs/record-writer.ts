@@ -1,3 +1,4 @@
+/* Over 300 lines because every type of value is a case of one walk, over one buffer. */
 import { assert } from '../../segments/errors.ts'
 import { FRAME_UNITS_MAX, UNIT } from '../../segments/format/layout.ts'
 import { CborGuard, DEPTH_MAX } from './cbor-guard.ts'
@@ -130,7 +131,11 @@ export class RecordWriter {
     for (const key in value) {
       // A getter may change the object that is being walked, and a proxy may do as it likes.
       if (keys[index++] !== key) throw NOT_WITH_SHAPES
-      this.item(value[key], depth + 1)
+      const member = value[key]
+      // The two that most members are, without the way through `item`: a tenth of the record.
+      if (typeof member === 'string') this.text(member)
+      else if (typeof member === 'number' && this.at + HEAD_BYTES_MAX <= this.bytes.length) this.number(member)
+      else this.item(member, depth + 1)
     }
     if (index !== count) throw NOT_WITH_SHAPES
   }
@@ -187,7 +192,11 @@ export class RecordWriter {
     if (depth >= DEPTH_MAX || length >>> 0 !== length) throw NOT_WITH_SHAPES
     if (length > PAYLOAD_BYTES_MAX - this.at) throw tooLarge(PAYLOAD_BYTES_MAX)
     this.head(0x80, length)
-    for (let index = 0; index < length; index++) this.item(value[index], depth + 1)
+    for (let index = 0; index < length; index++) {
+      const element = value[index]
+      if (typeof element === 'string') this.text(element)
+      else this.item(element, depth + 1)
+    }
   }
 
   /** A map or a set: its tag around a map or an array. Objects inside are maps, as in whatever has a tag. */

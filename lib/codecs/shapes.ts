@@ -85,11 +85,14 @@ export class ShapeTable {
 
   /** The value was written, in so many bytes of records all in all; gives the definitions that must go out before it. */
   keep(recordBytes: number): Uint8Array[] | undefined {
+    // The closures below stand in a function of their own: one that makes any takes memory for them at each call.
+    if (this.structures.length > this.kept) return this.keepFresh(recordBytes)
+    if (this.stray) this.plant()
+    return undefined
+  }
+
+  private keepFresh(recordBytes: number): Uint8Array[] {
     const { structures, kept } = this
-    if (structures.length === kept) {
-      if (this.stray) this.plant()
-      return undefined
-    }
     const fresh = structures.slice(kept).map((keys, index) => encodeDefinition(kept + index, keys))
     for (const definition of fresh) this.definitionBytes += definition.length
     this.kept = structures.length

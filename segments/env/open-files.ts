@@ -89,6 +89,7 @@ export class OpenFiles {
   #write(call: Extract<Call, { do: 'write' }>, asOpened: boolean): number {
     const { file, access, durable } = this.get(call.handle, 'write')
     if (access === 'read') throw systemError('EBADF', 'write')
+    if (call.times !== undefined) return this.#write(inOnePiece(call), asOpened)
     const from = call.from.subarray(call.start, call.start + call.length)
     return this.#tree.write(file, call.position, from, asOpened && durable)
   }
@@ -102,4 +103,13 @@ export class OpenFiles {
     this.#open[handle] = { path, file, access, durable }
     return handle
   }
+}
+
+/** The same call without `times`, so that whatever cuts a write short need not know of it. */
+export function inOnePiece<C extends Call>(call: C): C {
+  if (call.do !== 'write' || call.times === undefined) return call
+  const { from, start, length, times } = call
+  const bytes = new Uint8Array(length * times)
+  for (let at = 0; at < bytes.length; at += length) bytes.set(from.subarray(start, start + length), at)
+  return { ...call, from: bytes, start: 0, length: bytes.length, times: undefined }
 }

@@ -65,17 +65,16 @@ export class FrameEncoder {
       this.words = new Int32Array(target.buffer, target.byteOffset, Math.floor(target.length / 4))
       this.target = target
     }
-    writeHeader(target, at, units, length - bodyBytes, draft)
+    const { words } = this
+    const from = at / 4
+    writeHeader(words, from, units, length - bodyBytes, draft)
     if (extended > 0) writeExtensions(target, at + HEADER_BYTES, draft)
     target.set(payload, at + HEADER_BYTES + extended)
     for (let end = at + bodyBytes; end < at + length; end++) target[end] = 0
 
-    const headerCrc = crcOfHeader(this.words, at / 4, frameSeed(salt, offset))
-    const crc = crcOfRest(target, this.words, at, length, headerCrc)
-    writeWord(target, at + CRC, crc)
-    target[at + CHECK] = headerCrc & 0xff
-    target[at + CHECK + 1] = (headerCrc >>> 8) & 0xff
-    this.crc = crc
+    const headerCrc = crcOfHeader(words, from, frameSeed(salt, offset))
+    words[from + 1]! |= headerCrc & 0xffff
+    this.crc = words[from] = crcOfRest(target, words, at, length, headerCrc)
     return length
   }
 }
@@ -104,32 +103,20 @@ export function resealFrame(bytes: Buffer, at: number, length: number, offset: n
 }
 
 /**
- * Plain stores: half the cost of Buffer's checked writers, and this runs once per record. `| 0` takes the low 32 bits of
- * any whole number up to 2^53.
+ * The header behind its CRC, in words: fields of three and six bytes lie across them, as the table of the format says.
+ * Five stores instead of twenty, and this runs once per record. The check is still zero. `| 0` takes the low 32 bits of any
+ * whole number up to 2^53.
  */
-function writeHeader(bytes: Buffer, start: number, units: number, padding: number, draft: FrameDraft): void {
-  const tag = draft.kind | (padding << TAG.padShift) | draft.flags | extensionFlags(draft)
+function writeHeader(words: Int32Array, from: number, units: number, padding: number, draft: FrameDraft): void {
+  const { claim } = draft
+  const sequence = draft.sequence | 0
   const delta = draft.timestamp === undefined ? draft.timeDelta : 0
-  bytes[start + TAG_AT] = tag & 0xff
-  bytes[start + TAG_AT + 1] = tag >>> 8
-  bytes[start + UNITS] = units & 0xff
-  bytes[start + UNITS + 1] = (units >>> 8) & 0xff
-  bytes[start + UNITS + 2] = units >>> 16
-  bytes[start + CLAIM] = draft.claim & 0xff
-  bytes[start + CLAIM + 1] = (draft.claim >>> 8) & 0xff
-  bytes[start + CLAIM + 2] = draft.claim >>> 16
-  writeWord(bytes, start + SEQUENCE, draft.sequence | 0)
-  writeWord(bytes, start + TIME, delta | 0)
-  const high = Math.floor(delta / HALF)
-  bytes[start + TIME + 4] = high & 0xff
-  bytes[start + TIME + 5] = high >>> 8
-}
-
-function writeWord(bytes: Buffer, at: number, value: number): void {
-  bytes[at] = value & 0xff
-  bytes[at + 1] = (value >>> 8) & 0xff
-  bytes[at + 2] = (value >>> 16) & 0xff
-  bytes[at + 3] = value >>> 24
+  const tag = draft.kind | (padding << TAG.padShift) | draft.flags | extensionFlags(draft)
+  words[from + 1] = tag << 16
+  words[from + 2] = units | (claim << 24)
+  words[from + 3] = (claim >>> 8) | (sequence << 16)
+  words[from + 4] = (sequence >>> 16) | (delta << 16)
+  words[from + 5] = Math.floor(delta / 0x10000) | 0
 }
 
 /** Bytes of a segment in memory, aligned as in the file, so that frames can be moved by words. */

@@ -54,16 +54,17 @@ describe('a segment is prepared ahead', () => {
     await closeClean(after)
   })
 
-  test.each([2, 3, 6])('%i rolls in one turn keep every record, and no file is made on the thread', async (rolls) => {
+  test.each([2, 3, 6])('%i rolls in one turn keep every record, and no file is filled on the thread', async (rolls) => {
     for (let seed = 1; seed <= 20; seed++) {
       const it = await subject(seed, {}, { trace: true })
       const opened = it.sim.calls.trace.length
       for (let n = 1; n <= 28 * rolls; n++) it.log.append(record(n))
       await it.sim.drive(it.log.sync())
-      const made = it.sim.calls.trace
-        .slice(opened)
-        .filter((call) => call.do === 'open' && /tmp-segment/.test(call.path))
-      expect(made.map((call) => call.mode)).toEqual(made.map(() => 'started'))
+      const ofSpares = it.sim.calls.trace.slice(opened).filter((call) => /tmp-segment/.test(call.path))
+      const made = ofSpares.filter((call) => call.do === 'open')
+      const filled = ofSpares.filter((call) => call.do === 'write' || call.do === 'sync')
+      expect(filled.length).toBeGreaterThanOrEqual(2 * made.length)
+      expect(filled.map((call) => call.mode)).toEqual(filled.map(() => 'started'))
       // Each file is made once: none is thrown away for the next.
       expect(made.length).toBe(names(it).filter((name) => name.endsWith('.log')).length - 1)
       expectRecords(it.log, 28 * rolls)
@@ -72,6 +73,22 @@ describe('a segment is prepared ahead', () => {
       expectRecords(after.log, 28 * rolls)
       await closeClean(after)
     }
+  })
+
+  test('the zeros for all rolls of one turn are on their way before it ends', async () => {
+    const it = await subject(1)
+    const begun = new Set<number>()
+    const release = it.sim.hold((call) => {
+      const isZeros = call.do === 'write' && call.position === 0 && call.from.every((byte) => byte === 0)
+      if (isZeros) begun.add(call.handle)
+      return isZeros
+    })
+    for (let n = 1; n <= 28 * 4; n++) it.log.append(record(n))
+    expect(begun.size).toBe(3)
+    release()
+    await it.sim.drive(it.log.sync())
+    expectRecords(it.log, 28 * 4)
+    await closeClean(it)
   })
 
   test('rolls in one turn, and then all at once on this thread: every record stays, whatever was under way', async () => {
