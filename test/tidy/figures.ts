@@ -18,6 +18,8 @@ interface Quoted {
   readonly isLessBetter?: true
 }
 
+const BYTES = 'bytes'
+
 const QUOTED: readonly Quoted[] = [
   { target: 'P1', says: 'committed one by one, each synced', ours: 'seglog commitSync', unit: 'a second' },
   { target: 'P2', says: 'appended, all synced at the end', ours: 'seglog append', unit: 'a second' },
@@ -31,14 +33,17 @@ const QUOTED: readonly Quoted[] = [
     unit: 'ms',
     isLessBetter: true,
   },
-  { target: 'P10', says: 'size of a record on disk', ours: 'seglog, .log files', unit: 'bytes', isLessBetter: true },
+  { target: 'P10', says: 'size of a record on disk', ours: 'seglog, .log files', unit: BYTES, isLessBetter: true },
 ]
+
+/** What lines of JSON by hand cannot do without. */
+const BY_HAND = '*write + fdatasync of the same bytes, on this thread*'
 
 const PEERS: readonly (readonly [says: string, begins: string])[] = [
   ['SQLite', 'better-sqlite3'],
   ['LMDB', 'lmdb, shared shapes'],
   ['event-storage', 'event-storage'],
-  ['by hand', '*write + fdatasync of the same bytes, on this thread*'],
+  ['by hand', BY_HAND],
 ]
 
 const TOO_SHORT = '`--quick`'
@@ -50,7 +55,9 @@ export function figures(bench: string): string {
   const found = QUOTED.flatMap((quoted) => {
     const section = sectionOf(bench, quoted.target)
     if (section === undefined || section.includes(TOO_SHORT)) return []
-    return [{ ...quoted, section, isQuiet: !section.includes(NOT_QUIET) }]
+    // However busy a machine is, files are as long as they are.
+    const isQuiet = quoted.unit === BYTES || !section.includes(NOT_QUIET)
+    return [{ ...quoted, section, isQuiet }]
   })
   const heading = ['order events', 'seglog', ...PEERS.map(([says]) => `beside ${says}`)]
   const lines = found.map((each) => `| ${linkTo(bench, each)} | ${cellsOf(each).join(' | ')} |`)
@@ -96,12 +103,17 @@ function cellsOf({
   const own = rowOf(ours)
   if (own === undefined) throw new Error(`bench/README.md: ${target} has no row "${ours}"`)
   const ratios = PEERS.map(([, begins]) => {
-    const row = rowOf(begins)
+    const row = rowOf(begins) ?? (unit === BYTES && begins === BY_HAND ? lineOfJson(section) : undefined)
     if (row === undefined) return '–'
     const measured = own === rows[0] && isLessBetter === undefined
     return shown(measured ? Number.parseFloat(row[RATIO]!) : quotient(own, row, isLessBetter === true))
   })
   return [`${own['figure']!} ${unit}`, ...ratios]
+}
+
+/** Its length stands above the table, without the end of the line. */
+function lineOfJson(section: string): Row {
+  return { figure: String(Number(/(\d+) B as JSON/.exec(section)![1]) + 1) }
 }
 
 function quotient(own: Row, other: Row, isLessBetter: boolean): number {
