@@ -8,6 +8,7 @@ import { type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
 import { SEGMENT_HEADER } from '../segments/format/layout.ts'
 import type { SealedLine } from '../segments/format/manifest.ts'
 import { parseName } from '../segments/format/names.ts'
+import { mustBeDirectory } from './directories.ts'
 import { type VerifyOptions, verifySegments } from './operations.ts'
 import { type OpenOptions, resolveOptions } from './options.ts'
 import type { Entry } from './read/entry.ts'
@@ -136,6 +137,7 @@ export function openSegments<T>(env: Environment, directory: string, options: Op
   const path = env.absolute(directory)
   try {
     const resolved = resolveOptions(options, 1)
+    mustBeDirectory(env, path)
     const { header, lines } = runNow(env, readSegments(path))
     if (header.codec !== resolved.codec.name) throw invalid('codec', header.codec, resolved.codec.name)
     return new ArchivedSegments(env, path, new ArchiveView(path, header.logId, lines), resolved)

@@ -39,6 +39,16 @@ function* mustList(path: string): Steps<void> {
   }
 }
 
+/** Of a log that is to be read. Throws NOT_A_LOG where nothing is there, or something else than a directory. */
+export function mustBeDirectory(env: Environment, path: string): void {
+  try {
+    runNow(env, mustList(path))
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT') && !hasCode((error as Error).cause, 'ENOENT')) throw error
+    throw new SeglogError('NOT_A_LOG', 'there is no such directory', { file: path, cause: error })
+  }
+}
+
 function noDirectory(path: string, cause: unknown): SeglogError {
   return new SeglogError('NOT_A_LOG', 'a log is a directory, and this is something else', { file: path, cause })
 }

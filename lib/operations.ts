@@ -8,7 +8,7 @@ import type { Environment } from '../segments/env/environment.ts'
 import { nodeEnvironment } from '../segments/env/node.ts'
 import { type Steps, runLater } from '../segments/env/steps.ts'
 import { checkMembers, invalid, wrapSystemError } from '../segments/errors.ts'
-import { makeReady } from './directories.ts'
+import { makeReady, mustBeDirectory } from './directories.ts'
 
 /** What long work on a whole log takes. */
 export interface WatchOptions {
@@ -56,7 +56,7 @@ export const FINDINGS_MAX = 1000
 export async function verifyLog(directory: string, options: VerifyOptions & WorldOption = {}): Promise<VerifyReport> {
   const environment = worldOf(options, VERIFY_OPTIONS)
   return run(environment, 'verifying the log', options, (watch) =>
-    verify(pathOf(environment, directory), watch, requestOf(options, 'log')),
+    verify(sourceOf(environment, directory), watch, requestOf(options, 'log')),
   )
 }
 
@@ -92,7 +92,7 @@ export async function salvageLog(
   const environment = worldOf(options, [...WATCH_OPTIONS, 'findingsMax'])
   return run(environment, 'salvaging the log', options, (watch) => {
     const findingsMax = findingsMaxOf(options)
-    const [source, target] = [pathOf(environment, from), pathOf(environment, to)]
+    const [source, target] = [sourceOf(environment, from), pathOf(environment, to)]
     makeReady(environment, target)
     return salvage(environment, source, target, watch, findingsMax)
   })
@@ -114,7 +114,7 @@ export async function salvageLog(
 export async function copyLog(from: string, to: string, options: WatchOptions & WorldOption = {}): Promise<CopyReport> {
   const environment = worldOf(options, WATCH_OPTIONS)
   return run(environment, 'copying the log', options, (watch) => {
-    const [source, target] = [pathOf(environment, from), pathOf(environment, to)]
+    const [source, target] = [sourceOf(environment, from), pathOf(environment, to)]
     makeReady(environment, target)
     return copySteps(environment, source, target, watch)
   })
@@ -145,6 +145,12 @@ function isChainHead(expect: unknown): expect is ChainHead {
 function findingsMaxOf({ findingsMax = FINDINGS_MAX }: VerifyOptions): number {
   if (Number.isSafeInteger(findingsMax) && findingsMax >= 1) return findingsMax
   throw invalid('findingsMax', 'a whole number from 1 on', findingsMax)
+}
+
+function sourceOf(environment: Environment, directory: string): string {
+  const path = pathOf(environment, directory)
+  mustBeDirectory(environment, path)
+  return path
 }
 
 function pathOf(env: Environment, directory: string): string {

@@ -1,5 +1,17 @@
+import { readdirSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { copyLog, memoryEnvironment, openLog, openReadOnly, openStore, salvageLog, verifyLog } from '../../lib/index.ts'
+import {
+  SeglogError,
+  copyLog,
+  memoryEnvironment,
+  openArchived,
+  openLog,
+  openReadOnly,
+  openStore,
+  salvageLog,
+  verifyLog,
+} from '../../lib/index.ts'
+import { temporaryDirectory } from '../crash/real/machine.ts'
 import { LIMITS, type OpenOptions, resolveOptions } from '../../lib/options.ts'
 
 const resolve = (options: object): ReturnType<typeof resolveOptions> =>
@@ -95,6 +107,25 @@ describe('calls with options that they do not know', () => {
     expect(log.anchors()).toStrictEqual([])
     await reader.close()
     await log.close()
+  })
+
+  test('what is no directory is no log to those who only read, and nothing is made for it', async () => {
+    const base = temporaryDirectory()
+    writeFileSync(`${base}/file`, 'text')
+    const readers: Record<string, (from: string) => Promise<unknown>> = {
+      verifyLog: (from) => verifyLog(from),
+      copyLog: (from) => copyLog(from, `${base}/copy`),
+      salvageLog: (from) => salvageLog(from, `${base}/salvaged`),
+      openReadOnly: (from) => openReadOnly(from),
+      openArchived: (from) => openArchived(from),
+    }
+    for (const [name, read] of Object.entries(readers)) {
+      for (const from of ['missing', 'missing/too', 'file', 'file/in']) {
+        const found = await read(`${base}/${from}`).catch((error: unknown) => (error as SeglogError).code)
+        expect(found, `${name} of ${from}`).toBe('NOT_A_LOG')
+      }
+    }
+    expect(readdirSync(base)).toStrictEqual(['file'])
   })
 
   test.each(['', 'a\0b', undefined, 5])('a directory is a path: %j', async (path) => {
