@@ -2,6 +2,7 @@ import type { Absent } from '../measure/contest.ts'
 import { asyncAppendOnlyLog } from './async-append-only-log.ts'
 import { classicLevel } from './classic-level.ts'
 import { eventStorage } from './event-storage.ts'
+import { jsonLines } from './json-lines.ts'
 import { lmdbCbor, lmdbShapes } from './lmdb.ts'
 import { whyAbsent } from './packages.ts'
 import type { Peer } from './peer.ts'
@@ -17,7 +18,7 @@ const PACKAGES: ReadonlyMap<Peer, string> = new Map([
 ])
 
 /** All peers, or those of a target. */
-export const everyone: readonly Peer[] = [...PACKAGES.keys()]
+export const everyone: readonly Peer[] = [...PACKAGES.keys(), jsonLines]
 
 /** A row that says why a peer is not measured; undefined when it is. */
 export function absence(peer: Peer): Absent | undefined {

@@ -36,8 +36,9 @@ const QUOTED: readonly Quoted[] = [
   { target: 'P10', says: 'size of a record on disk', ours: 'seglog, .log files', unit: BYTES, isLessBetter: true },
 ]
 
-/** What lines of JSON by hand cannot do without. */
-const BY_HAND = '*write + fdatasync of the same bytes, on this thread*'
+const BY_HAND = 'lines of JSON, by hand'
+/** What those cannot do without: for tables in which they are not yet. */
+const NEEDED_BY_HAND = '*write + fdatasync of the same bytes, on this thread*'
 
 const PEERS: readonly (readonly [says: string, begins: string])[] = [
   ['SQLite', 'better-sqlite3'],
@@ -100,10 +101,11 @@ function cellsOf({
   const rowOf = (begins: string): Row | undefined => {
     return rows.find((row) => row['']!.startsWith(begins) && row['']!.endsWith(ending))
   }
+  const insteadOf = (): Row | undefined => (unit === BYTES ? lineOfJson(section) : rowOf(NEEDED_BY_HAND))
   const own = rowOf(ours)
   if (own === undefined) throw new Error(`bench/README.md: ${target} has no row "${ours}"`)
   const ratios = PEERS.map(([, begins]) => {
-    const row = rowOf(begins) ?? (unit === BYTES && begins === BY_HAND ? lineOfJson(section) : undefined)
+    const row = rowOf(begins) ?? (begins === BY_HAND ? insteadOf() : undefined)
     if (row === undefined) return '–'
     const measured = own === rows[0] && isLessBetter === undefined
     return shown(measured ? Number.parseFloat(row[RATIO]!) : quotient(own, row, isLessBetter === true))
