@@ -76,7 +76,8 @@ class ShapesEncoder<T> implements Encoder<T> {
   plain = false
   readonly #table: ShapeTable
   readonly #writer: RecordWriter
-  readonly #plainEncoder = new PlainEncoder<T>()
+  /** Made for the first value that needs it: most logs never have one, and it takes longer to make than the rest. */
+  #plainEncoder: PlainEncoder<T> | undefined
   #definitions: Uint8Array[] | undefined
   /** Written once more before the next record: the values of all records of a shape hang on its definition. */
   #again: Uint8Array[] | undefined
@@ -93,7 +94,7 @@ class ShapesEncoder<T> implements Encoder<T> {
     if (this.#busy) throw nestedEncode()
     this.#busy = true
     try {
-      return this.#encodeRecord(value) ?? this.#plainEncoder.encode(value)
+      return this.#encodeRecord(value) ?? (this.#plainEncoder ??= new PlainEncoder<T>()).encode(value)
     } finally {
       this.#busy = false
     }
@@ -130,10 +131,16 @@ class ShapesEncoder<T> implements Encoder<T> {
 
 /** Decodes from a copy at the start of a buffer of its own: cbor-x can begin nowhere else, and a view costs more. */
 class RangeDecoder {
-  #engine: DecodeEngine
+  readonly #structures: readonly unknown[]
+  /** Made for the first item that needs it. */
+  #made: DecodeEngine | undefined
 
   constructor(structures: readonly unknown[]) {
-    this.#engine = decodeEngine(Object.freeze(structures))
+    this.#structures = Object.freeze(structures)
+  }
+
+  get #engine(): DecodeEngine {
+    return (this.#made ??= decodeEngine(this.#structures))
   }
 
   /** Of what a guard has let pass. */

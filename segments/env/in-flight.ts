@@ -190,6 +190,9 @@ export class InFlight {
   }
 }
 
+/** Only what is written: many a write is a small part of a large buffer. */
 function withOwnBytes(call: Call): Call {
-  return call.do === 'write' ? { ...call, from: new Uint8Array(call.from) } : call
+  if (call.do !== 'write') return call
+  const from = new Uint8Array(call.from.subarray(call.start, call.start + call.length))
+  return { ...call, from, start: 0 }
 }

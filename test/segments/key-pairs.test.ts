@@ -41,6 +41,15 @@ describe('key pairs of a segment that is written', () => {
     )
   })
 
+  test.each([4095, 4096, 20_000])('%i pairs are sorted by hash and then by record', (count) => {
+    const pairs = Array.from(
+      { length: count },
+      (_, index) => [Math.imul(index % 777, 0x9e3779b1) >>> 0, index] as const,
+    )
+    const sorted = pairs.toSorted((a, b) => a[0] - b[0] || a[1] - b[1])
+    expect(Array.from(pairsOf(pairs.map(([each]) => [each])).sorted())).toEqual(sorted.flat())
+  })
+
   test('more pairs than a table starts with are kept', () => {
     const pairs = new KeyPairs()
     for (let index = 0; index < 5000; index++) pairs.add(index % 7, index)
