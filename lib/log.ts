@@ -209,7 +209,7 @@ export class Log<T> {
    * Appends a record and resolves with its sequence when it is on disk (or as far as `durability` asks). With `once` it
    * resolves with a receipt: of this record, or of the one that has the same key. Rejects as `append` throws, and with
    * IO, DISK_FULL or FAILED where the write or the sync fails: then the record is unknown until the log is opened
-   * again.
+   * again. With `once` also NOT_READY, and CORRUPT or GAP where the record with that key cannot be read.
    *
    * @example
    * await log.commit({ id: 'd', buy: 5, price: 100 }) // → 4
@@ -226,7 +226,7 @@ export class Log<T> {
   /**
    * Appends a batch and resolves with its last sequence when all of it is on disk. An empty batch resolves with the
    * high-watermark. Rejects as `commit` does; of a batch that is unknown after IO, DISK_FULL or FAILED the next opening
-   * finds all or nothing.
+   * finds all or nothing. With `once` also NOT_READY, and CORRUPT or GAP where the record with that key cannot be read.
    *
    * @example
    * await log.commitBatch([{ id: 'd', buy: 5, price: 100 }, { id: 'e', sell: 5, price: 100 }]) // → 5
@@ -240,7 +240,8 @@ export class Log<T> {
 
   /**
    * Appends a record and returns when it, and everything before it, is on disk. Does not need the event loop. Throws as
-   * `append` does, and IO, DISK_FULL or FAILED where the write or the sync fails: then the record is unknown.
+   * `append` does, and IO, DISK_FULL or FAILED where the write or the sync fails: then the record is unknown. With
+   * `once` also NOT_READY, and CORRUPT or GAP where the record with that key cannot be read.
    *
    * @example
    * log.commitSync({ id: 'd', buy: 5, price: 100 }) // → 4
@@ -257,7 +258,8 @@ export class Log<T> {
 
   /**
    * Appends a batch and returns when all of it is on disk. Throws as `commitSync` does: ENCODE, TOO_LARGE or
-   * OUT_OF_ORDER before anything was appended, IO, DISK_FULL or FAILED where it is unknown.
+   * OUT_OF_ORDER before anything was appended, IO, DISK_FULL or FAILED where it is unknown. With `once` also NOT_READY,
+   * and CORRUPT or GAP where the record with that key cannot be read.
    *
    * @example
    * log.commitBatchSync([{ id: 'd', buy: 5, price: 100 }, { id: 'e', sell: 5, price: 100 }]) // → 5
@@ -507,7 +509,7 @@ export class Log<T> {
 
   /**
    * Rebuilds a state from the newest anchor that can be used and every record behind it, up to the high-watermark, and
-   * lets the event loop run in between. Rejects with what a read throws (GAP, CORRUPT, ARCHIVED), with what `apply`
+   * lets the event loop run in between. Rejects with what a read throws (GAP, CORRUPT, ARCHIVED, IO), with what `apply`
    * throws, and with the signal's reason; the state is then as of some record before.
    *
    * @example

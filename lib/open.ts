@@ -36,7 +36,8 @@ export interface OpenLogOptions<T> extends OpenOptions<T> {
 /**
  * Opens a log for writing, and makes it when there is none. Opening is recovering: see `log.recovery`. One process at a
  * time: LOCKED names the other. Rejects with CORRUPT where acknowledged records are lost (nothing was changed then),
- * UNSUPPORTED_FORMAT, NOT_A_LOG, INVALID_ARGUMENT, DISK_FULL or IO.
+ * CLOSED for a log that is sealed, CRASHED_PREDECESSOR with `onCrash: 'refuse'`, UNSUPPORTED_FORMAT, NOT_A_LOG,
+ * INVALID_ARGUMENT, DISK_FULL or IO.
  *
  * @example
  * import { openLog } from 'seglog'

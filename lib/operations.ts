@@ -43,7 +43,8 @@ export const FINDINGS_MAX = 1000
 /**
  * Reads all of the log in this directory and tells everything that is not as it should be: each damaged record with its
  * place. Changes nothing, needs no lock, runs beside a writer at work, and does not hold the event loop. Rejects with
- * NOT_A_LOG, UNSUPPORTED_FORMAT, IO, INVALID_ARGUMENT, or the reason of the signal.
+ * NOT_A_LOG, UNSUPPORTED_FORMAT, IO, INVALID_ARGUMENT, CORRUPT where nothing but traces of a log is left, or the reason
+ * of the signal.
  *
  * @example
  * import { openLog, verifyLog } from 'seglog'

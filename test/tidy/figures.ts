@@ -44,7 +44,7 @@ const PEERS: readonly (readonly [says: string, begins: string])[] = [
   ['SQLite', 'better-sqlite3'],
   ['LMDB', 'lmdb, shared shapes'],
   ['event-storage', 'event-storage'],
-  ['by hand', BY_HAND],
+  ['lines by hand', BY_HAND],
 ]
 
 const TOO_SHORT = '`--quick`'
