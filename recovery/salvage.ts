@@ -19,7 +19,7 @@ import { type SalvageSource, SalvageWriter } from './salvage-writing.ts'
 import { Findings, explainHole } from './verify-findings.ts'
 import { type Watch, watched } from './verify-progress.ts'
 import { readHead } from './inspect-segments.ts'
-import { type Survey, survey } from './verify-survey.ts'
+import { type Survey, sizeToRead, survey } from './verify-survey.ts'
 import { decideTail } from './verify-tail.ts'
 
 /** What a salvage took out of a damaged log, and what it could not take. */
@@ -138,7 +138,7 @@ class Salvage {
           ordinal,
           path,
           line,
-          size: there.size,
+          size: sizeToRead(there.size, header),
           header: isOwn ? header : { found: 'foreign' },
           salt,
         })

@@ -2,6 +2,7 @@ import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, newerFormat } from '../segments/errors.ts'
 import { withFileIfThere } from '../segments/files.ts'
 import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
+import { SEGMENT_BYTES_MAX } from '../segments/format/layout.ts'
 import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest.ts'
 import { SLOTS_NAME, segmentName } from '../segments/format/names.ts'
 import { type Position, type Slot, furthest, isBeyond } from '../segments/format/slots.ts'
@@ -68,7 +69,7 @@ export function* survey(directory: string): Steps<Survey> {
       closed: from?.from === 'newest' && !isOpenedSince ? (manifest.clean ?? undefined) : undefined,
       slot: current,
       sealed: manifest.segments.filter((line) => line.state !== 'open'),
-      unsealed: yield* readUnsealed(directory, manifest, names.segments),
+      unsealed: yield* readUnsealed(directory, manifest, names.segments, findings),
       findings,
     }
   }
@@ -124,7 +125,23 @@ function* noLog(directory: string, names: Names): Steps<SeglogError> {
   return new SeglogError('CORRUPT', message, { file: directory })
 }
 
-function* readUnsealed(directory: string, manifest: Manifest, onDisk: readonly number[]): Steps<Unsealed[]> {
+/** Of a file that is longer than any segment only what its header says: behind that may be terabytes of nothing. */
+export function sizeToRead(size: number, header: HeaderFinding | undefined): number {
+  if (size <= SEGMENT_BYTES_MAX) return size
+  return header?.found === 'header' ? header.header.segmentBytes : SEGMENT_BYTES_MAX
+}
+
+function tooLong(file: string, size: number): Finding {
+  const message = `a segment file of ${size} bytes is longer than any that seglog makes; no more than that is read`
+  return { code: 'CORRUPT', message, file, offset: SEGMENT_BYTES_MAX }
+}
+
+function* readUnsealed(
+  directory: string,
+  manifest: Manifest,
+  onDisk: readonly number[],
+  findings: Finding[],
+): Steps<Unsealed[]> {
   const lines = new Map(manifest.segments.map((line) => [line.ordinal, line]))
   const first = manifest.segments[0]?.ordinal ?? 1
   const ordinals = new Set([...lines.keys(), ...onDisk.filter((ordinal) => ordinal >= first)])
@@ -138,7 +155,9 @@ function* readUnsealed(directory: string, manifest: Manifest, onDisk: readonly n
     const header = there && ownHeader(decodeHeader(there.head), manifest.logId, ordinal)
     if (header?.found === 'newer') throw newerFormat(path)
     if (line === undefined && header?.found !== 'header') continue
-    found.unshift({ ordinal, path, line, size: there?.size ?? 0, header })
+    const size = there?.size ?? 0
+    if (size > SEGMENT_BYTES_MAX) findings.push(tooLong(path, size))
+    found.unshift({ ordinal, path, line, size: sizeToRead(size, header), header })
   }
   return found
 }

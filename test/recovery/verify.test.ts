@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { verifyLog } from '../../lib/operations.ts'
+import { salvageLog, verifyLog } from '../../lib/operations.ts'
 import type { VerifyReport } from '../../recovery/verify.ts'
 import { verify as verifySteps } from '../../recovery/verify.ts'
 import { Watch } from '../../recovery/verify-progress.ts'
@@ -43,6 +43,23 @@ describe('a sound log', () => {
     expect(report).toMatchObject({ isSound: true, records: 12, lastSequence: 12, findingsCount: 0 })
   })
 })
+
+it.each([segment(1), segment(3)])(
+  'C19 of %s, grown to 2 TiB of nothing, no more is read than a segment',
+  async (path) => {
+    const env = (await smallLog('killed')).clone(1)
+    const handle = env.call({ do: 'open', path, access: 'write' })
+    env.call({ do: 'truncate', handle, size: 2 ** 41 })
+    env.call({ do: 'close', handle })
+    const report = await verify(env)
+    expect(report).toMatchObject({ isSound: path === segment(1), records: 12, lastSequence: 12 })
+    expect(report.findings.map(({ code, file }) => [code, file])).toEqual(
+      path === segment(1) ? [] : [['CORRUPT', path]],
+    )
+    const salvaged = await env.drive(salvageLog(DIR, '/salvaged', { environment: env }))
+    expect(salvaged).toMatchObject({ records: 12, lost: [] })
+  },
+)
 
 describe('three independent faults (C17)', () => {
   it('are three findings with their places, and no byte is changed', async () => {
