@@ -1,7 +1,7 @@
 import type { Environment, Handle, Timer } from './env/environment.ts'
 import { type Steps, step } from './env/steps.ts'
-import { SeglogError, hasCode, newerFormat } from './errors.ts'
-import { readUpTo, withFile } from './files.ts'
+import { SeglogError, newerFormat } from './errors.ts'
+import { readUpTo, withFile, withFileIfThere } from './files.ts'
 import { SLOT, SLOTS_FILE_BYTES, SLOT_COUNT } from './format/layout.ts'
 import { SLOTS_NAME } from './format/names.ts'
 import { SLOT_OFFSETS, type Slot, decodeSlot, encodeSlot, updateSlot } from './format/slots.ts'
@@ -99,22 +99,21 @@ export class SlotsFile {
 
 /** Both slots of a file, by place; undefined where a slot is no evidence. */
 export function* readSlots(path: string): Steps<readonly (Slot | 'newer' | undefined)[]> {
+  return yield* withFile(path, 'read', slotsOf)
+}
+
+function* slotsOf(handle: Handle): Steps<readonly (Slot | 'newer' | undefined)[]> {
   const bytes = Buffer.alloc(SLOTS_FILE_BYTES)
-  const length = yield* withFile(path, 'read', (handle) => readUpTo(handle, bytes, 0, bytes.length, 0))
+  const length = yield* readUpTo(handle, bytes, 0, bytes.length, 0)
   return SLOT_OFFSETS.map((offset) => decodeSlot(bytes.subarray(offset, Math.min(length, offset + SLOT.size))))
 }
 
-/** The slot of this log that says most; undefined where none is any evidence, or the file is not there. */
+/** The slot of this log that says most; undefined where none is any evidence, or no file is there under that name. */
 export function* newestSlot(directory: string, logId: string): Steps<Slot | undefined> {
   const path = `${directory}/${SLOTS_NAME}`
-  try {
-    const slots = yield* readSlots(path)
-    if (slots.includes('newer')) throw newerFormat(path)
-    return latestSlot(slots, logId)
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined
-    throw error
-  }
+  const slots = (yield* withFileIfThere(path, slotsOf)) ?? []
+  if (slots.includes('newer')) throw newerFormat(path)
+  return latestSlot(slots, logId)
 }
 
 /** Writes one slot and makes it durable: the last step of opening. */

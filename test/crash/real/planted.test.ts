@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { openLog, openReadOnly } from '../../../lib/index.ts'
 import type { Outcome } from './hostile-child.ts'
 import { holds, pictureOf, tryAll } from './hostile.ts'
 import { FAST_PLACE, temporaryDirectory } from './machine.ts'
@@ -176,4 +177,20 @@ describe('foreign files', () => {
       expect(mine()).toEqual(before)
     }
   })
+})
+
+test.each<[string, Plant]>([
+  ['a pipe', (at) => void spawnSync('mkfifo', [at])],
+  ['a link to nowhere', (at) => fs.symlinkSync('/nowhere', at)],
+  ['a link to zeros', (at) => fs.symlinkSync('/dev/zero', at)],
+])('%s in the place of the slots is no evidence to a reader, and no error', async (_, plant) => {
+  const directory = temporaryDirectory(FAST_PLACE)
+  const log = await openLog<number>(directory)
+  await log.commitBatch([1, 2, 3])
+  await log.close()
+  fs.rmSync(path.join(directory, 'durable'))
+  plant(path.join(directory, 'durable'), '', '')
+  const reader = await openReadOnly<number>(directory)
+  expect([...reader.read()].map(({ value }) => value)).toEqual([1, 2, 3])
+  await reader.close()
 })
