@@ -25,6 +25,8 @@ export interface ExploreOptions<C> {
   readonly nestedAtEach?: boolean
   /** Calls fail in this way, each in turn, instead of processes dying. */
   readonly faults?: readonly FaultOutcome[]
+  /** About so many crashes and reopenings: where they would be more, calls are left out, all over. */
+  readonly casesMax?: number
   /** Stops after this many milliseconds of real time. */
   readonly withinMs?: number
   /** Real time for making a failing case smaller; default 10 s, 0 for not at all. */
@@ -74,6 +76,7 @@ class Explorer<C, N> {
   private readonly points = new Set<string>()
   private readonly deadline: Deadline
   private cases = 0
+  private isPartial = false
   /** Calls that a reopening makes, as far as seen. */
   private reopenCalls = 1
 
@@ -86,20 +89,29 @@ class Explorer<C, N> {
   }
 
   async run(): Promise<Exploration> {
-    const { every = 1, from = 1, moments = ['before', 'during'], faults } = this.options
+    const { from = 1, moments = ['before', 'during'], faults } = this.options
     const whole = await this.die(undefined)
     const calls = whole.env.calls.count
     await this.branches(whole, {})
+    const every = this.stride(calls, this.cases * (faults ?? moments).length)
     if (this.options.nestedAtEach) for (const outcome of faults ?? []) await this.failReopenings(whole, outcome)
-    for (let at = from + (this.options.seed % every); at <= calls && !this.isLate; at += every) {
+    for (let at = from + (this.options.seed % every); at <= calls && !this.mustStop(); at += every) {
       if (faults) for (const outcome of faults) await this.failAt(at, outcome)
       else for (const moment of moments) await this.dieAt(at, moment)
     }
-    return { cases: this.cases, points: this.points.size, calls, isPartial: this.isLate }
+    return { cases: this.cases, points: this.points.size, calls, isPartial: this.isPartial }
   }
 
-  private get isLate(): boolean {
-    return this.deadline.isPast
+  /** `cases`: how many each call takes, more or less. */
+  private stride(calls: number, cases: number): number {
+    const { every = 1, casesMax = Infinity } = this.options
+    return Math.max(every, Math.ceil((calls * cases) / casesMax))
+  }
+
+  /** Asked only where there is more to be explored. */
+  private mustStop(): boolean {
+    this.isPartial ||= this.deadline.isPast
+    return this.isPartial
   }
 
   private async dieAt(at: number, moment: DeathMoment): Promise<void> {
@@ -125,7 +137,7 @@ class Explorer<C, N> {
 
   /** After a power cut, each call of the process that reopens fails: once, and from then on. */
   private async failReopenings(past: Past<N>, outcome: FaultOutcome): Promise<void> {
-    for (let at = 1; at <= this.reopenCalls && !this.isLate; at++) {
+    for (let at = 1; at <= this.reopenCalls && !this.mustStop(); at++) {
       for (const times of [1, 1e9]) {
         const fails = { ...this.anyEnd(), failsAt: at, outcome, times }
         this.points.add(`${at} ${JSON.stringify(outcome)} ${times} of a reopening`)
@@ -164,7 +176,7 @@ class Explorer<C, N> {
 
   /** Goes on from a dead process through these fates; the first one is its own. */
   private async tail(past: Past<N>, fates: readonly Fate[]): Promise<void> {
-    if (this.isLate) return
+    if (this.mustStop()) return
     const { seed, commands } = this.options
     const notes = this.subject.copy(past.notes)
     let { env } = past

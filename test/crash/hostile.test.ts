@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { cbor } from '../../lib/codecs/cbor.ts'
 import type { Log } from '../../lib/log.ts'
 import { openReadOnly } from '../../lib/open.ts'
-import { verifyLog } from '../../lib/operations.ts'
+import { copyLog, salvageLog, verifyLog } from '../../lib/operations.ts'
 import { SeglogError, type ErrorCode } from '../../segments/errors.ts'
 import { type Ending, LAST, SMALL_BYTES, smallLog } from '../recovery/small-log.ts'
 import { DIR, type Item, fill, item, machine, openNow } from '../recovery/world.ts'
@@ -159,6 +159,36 @@ const ending = fc.constantFrom(...ENDINGS)
 const onDamage = fc.constantFrom('refuse' as const, 'accept-loss' as const)
 const RUNS = Number(process.env.SEGLOG_HOSTILE_RUNS ?? 430)
 
+const spoilt = fc.array(mutation, { minLength: 1, maxLength: 3 })
+
+function spoiltLog(
+  how: Ending,
+  mutations: readonly Parameters<typeof mutate>[2][],
+  forgeries: readonly Parameters<typeof forge>[1][],
+): hostile.Directory {
+  const directory = hostile.copyOf(logs.get(how)!)
+  for (const each of forgeries) forge(directory, each)
+  for (const each of mutations) mutate(directory, other, each)
+  return directory
+}
+
+/** Does what must change nothing in the log, in bounded time and memory; gives what comes of it, or its code. */
+async function harmless<R>(
+  directory: hostile.Directory,
+  work: (environment: hostile.Guarded) => Promise<R>,
+): Promise<R | ErrorCode> {
+  const world = hostile.machineWith(directory)
+  const env = new hostile.Guarded(world)
+  const before = hostile.picture(world)
+  const stop = hostile.watchAllocations()
+  const result = await world.drive(work(env)).catch(codeOf)
+  expect(stop(), 'memory').toEqual([])
+  expect(env.broken, 'time').toBeUndefined()
+  expect([...env.open.values()], 'every file is closed').toEqual([])
+  expect(hostile.picture(world) === before, 'no change').toBe(true)
+  return result
+}
+
 describe('hostile directories', () => {
   it('a spoilt one opens, or says why not; each read gives what was written there, or says why not', async () => {
     let opened = 0
@@ -204,55 +234,65 @@ describe('hostile directories', () => {
   })
 
   it('opening one to read changes nothing: each read gives what was written there, or says why not', async () => {
-    const spoilt = fc.array(mutation, { minLength: 1, maxLength: 3 })
-    const lies = fc.array(forgery, { maxLength: 1 })
     let opened = 0
-    const property = fc.asyncProperty(ending, spoilt, lies, async (how, mutations, forgeries) => {
-      const directory = hostile.copyOf(logs.get(how)!)
-      for (const each of forgeries) forge(directory, each)
-      for (const each of mutations) mutate(directory, other, each)
-      const world = hostile.machineWith(directory)
-      const env = new hostile.Guarded(world)
-      const before = hostile.picture(world)
-      const stop = hostile.watchAllocations()
-      const reading = async (): Promise<void> => {
-        const log = await openReadOnly<Item>(DIR, { environment: env, codec: cbor<Item>() })
-        readAll(log, forgeries.length === 0 ? asWritten : anything)
-        await log.close()
-        opened += 1
-      }
-      await world.drive(reading()).catch(codeOf)
-      expect(stop(), 'memory').toEqual([])
-      expect(env.broken, 'time').toBeUndefined()
-      expect([...env.open.values()], 'every file is closed').toEqual([])
-      expect(hostile.picture(world) === before, 'no change').toBe(true)
-    })
+    const property = fc.asyncProperty(
+      ending,
+      spoilt,
+      fc.array(forgery, { maxLength: 1 }),
+      async (how, spoils, lies) => {
+        await harmless(spoiltLog(how, spoils, lies), async (environment) => {
+          const log = await openReadOnly<Item>(DIR, { environment, codec: cbor<Item>() })
+          readAll(log, lies.length === 0 ? asWritten : anything)
+          await log.close()
+          opened += 1
+        })
+      },
+    )
     await fc.assert(property, { numRuns: RUNS })
     expect(opened).toBeGreaterThan(RUNS / 4)
   })
 
   it('verifying one changes nothing: findings or a typed error, in bounded time and memory', async () => {
-    const spoilt = fc.array(mutation, { minLength: 1, maxLength: 3 })
-    const lies = fc.array(forgery, { maxLength: 2 })
     let verified = 0
-    const property = fc.asyncProperty(ending, spoilt, lies, async (how, mutations, forgeries) => {
-      const directory = hostile.copyOf(logs.get(how)!)
-      for (const each of forgeries) forge(directory, each)
-      for (const each of mutations) mutate(directory, other, each)
-      const world = hostile.machineWith(directory)
-      const env = new hostile.Guarded(world)
-      const before = hostile.picture(world)
-      const stop = hostile.watchAllocations()
-      const report = await world.drive(verifyLog(DIR, { environment: env })).catch(codeOf)
-      expect(stop(), 'memory').toEqual([])
-      expect(env.broken, 'time').toBeUndefined()
-      expect([...env.open.values()], 'every file is closed').toEqual([])
-      expect(hostile.picture(world) === before, 'no change').toBe(true)
-      if (typeof report !== 'object') return
-      verified += 1
-      expect(report.findings.length).toBeLessThanOrEqual(report.findingsCount)
-    })
+    const property = fc.asyncProperty(
+      ending,
+      spoilt,
+      fc.array(forgery, { maxLength: 2 }),
+      async (how, spoils, lies) => {
+        const report = await harmless(spoiltLog(how, spoils, lies), (environment) => verifyLog(DIR, { environment }))
+        if (typeof report !== 'object') return
+        verified += 1
+        expect(report.findings.length).toBeLessThanOrEqual(report.findingsCount)
+      },
+    )
     await fc.assert(property, { numRuns: RUNS })
     expect(verified).toBeGreaterThan(RUNS / 4)
   })
+
+  it.each([
+    ['salvaging', salvageLog],
+    ['copying', copyLog],
+  ] as const)(
+    '%s one changes nothing; what is made opens, and each read of it gives what was written',
+    async (_, make) => {
+      let made = 0
+      const property = fc.asyncProperty(
+        ending,
+        spoilt,
+        fc.array(forgery, { maxLength: 1 }),
+        async (how, spoils, lies) => {
+          await harmless(spoiltLog(how, spoils, lies), async (environment) => {
+            const { lastSequence } = await make(DIR, '/made', { environment })
+            const log = await openReadOnly<Item>('/made', { environment, codec: cbor<Item>() })
+            expect([log.highWatermark, log.report.end]).toEqual([lastSequence, 'closed'])
+            readAll(log, lies.length === 0 ? asWritten : anything)
+            await log.close()
+            made += 1
+          })
+        },
+      )
+      await fc.assert(property, { numRuns: RUNS / 2 })
+      expect(made).toBeGreaterThan(RUNS / 10)
+    },
+  )
 })

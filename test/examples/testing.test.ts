@@ -45,8 +45,8 @@ describe('on a simulated machine', () => {
     for (const unsynced of ['lost', 'kept'] as const) {
       const next = env.crash(1, { unsynced })
       const reopened = await next.drive(Bank.open({ directory: '/bank', environment: next }))
-      expect(reopened.has('first')).toBe(true)
-      expect(reopened.has('second')).toBe(unsynced === 'kept')
+      expect(reopened.commands.has('first')).toBe(true)
+      expect(reopened.commands.has('second')).toBe(unsynced === 'kept')
     }
   })
 

@@ -1,8 +1,10 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ProcessIdentity } from '../../segments/env/environment.ts'
 import { Random } from '../../segments/env/random.ts'
 import { systemError } from '../../segments/env/system-error.ts'
 import type { SeglogError } from '../../segments/errors.ts'
+import { crc32 } from '../../segments/format/checksum.ts'
 import { type LockOwner, decodeLock, encodeLock } from '../../segments/format/lockfile.ts'
 import { lockName, parseName, socketName } from '../../segments/format/names.ts'
 import { judge } from '../../segments/lock-proof.ts'
@@ -12,6 +14,12 @@ import { LOG, type Process, World } from './lock-world.ts'
 /** Others may act between any two calls. */
 function acquireLock(process: Process, directory: string): Promise<WriterLock> {
   return acquireLockNow(process, directory, 'later')
+}
+
+/** A line with the CRC that makes it one of a lock file. */
+function withCrc(line: string): Buffer {
+  const bytes = Buffer.from(line)
+  return Buffer.concat([bytes, Buffer.from(`${(crc32(bytes) >>> 0).toString(16).padStart(8, '0')}\n`)])
 }
 
 function refused(promise: Promise<unknown>): Promise<SeglogError> {
@@ -30,6 +38,20 @@ const OWNER: LockOwner = {
   token: '0123456789abcdef0123456789abcdef',
   acquiredAtMs: 1_700_000_000_000,
   socket: 12,
+}
+
+const text = fc.oneof(fc.string(), fc.jsonValue())
+
+/** Members that are right, nearly right, and anything. */
+const MEMBERS_OF_A_LOCK = {
+  pid: fc.oneof(fc.nat(), fc.double(), fc.jsonValue()),
+  startTime: text,
+  bootId: text,
+  pidNamespace: text,
+  host: text,
+  token: fc.oneof(fc.constant(OWNER.token), fc.stringMatching(/^[0-9a-f]{0,40}$/), fc.jsonValue()),
+  acquiredAtMs: fc.oneof(fc.double(), fc.jsonValue()),
+  socket: fc.oneof(fc.constant(null), fc.nat(), fc.jsonValue()),
 }
 
 describe('the content of a lock file', () => {
@@ -78,10 +100,29 @@ describe('the content of a lock file', () => {
     }
     expect(decodeLock(encodeLock({ ...OWNER, ...({ version: 1 } as object) }))).toEqual({ found: 'newer' })
     for (const text of ['null', '[]', '3', '{', '""']) {
-      const random = new Random(text.length)
       expect(decodeLock(Buffer.from(`${text}\n`)).found).toBe('damaged')
-      expect(decodeLock(Buffer.from(random.bytes(400))).found).toBe('damaged')
+      expect(decodeLock(withCrc(`${text}\n`)).found).toBe('damaged')
     }
+  })
+
+  test('any bytes, any JSON and any members with a sound CRC are an owner that comes back, or damaged, or newer', () => {
+    const members = fc.record(
+      { ...MEMBERS_OF_A_LOCK, version: fc.oneof(fc.constant(0), fc.nat(3), fc.jsonValue()), more: fc.jsonValue() },
+      { requiredKeys: [] },
+    )
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 600 }).map((any) => Buffer.from(any)),
+      fc.oneof(fc.string(), fc.json()).map((text) => withCrc(`${text.replaceAll('\n', ' ')}\n`)),
+      members.map((any) => withCrc(`${JSON.stringify({ magic: 'seglog-lock', version: 0, ...any })}\n`)),
+    )
+    const found = new Set<string>()
+    const property = fc.property(bytes, (each) => {
+      const content = decodeLock(each)
+      found.add(content.found)
+      if (content.found === 'lock') expect(decodeLock(encodeLock(content.owner))).toEqual(content)
+    })
+    fc.assert(property, { numRuns: 2_000, examples: [[encodeLock(OWNER)]] })
+    expect([...found].sort()).toEqual(['damaged', 'lock', 'newer'])
   })
 })
 

@@ -111,10 +111,10 @@ async function send(bank: Bank, command: Sent['command'], notes: Notes, life: Li
 /** The oracle: what must hold of the bank after any crash, seen from outside. */
 function check(bank: Bank, notes: Notes): void {
   for (const { id, answer } of notes.sent) {
-    if (answer === 'done' && !bank.has(id)) throw new Error(`${id} was acknowledged and is lost`)
-    if (answer === 'refused' && bank.has(id)) throw new Error(`${id} was refused and is there`)
+    if (answer === 'done' && !bank.commands.has(id)) throw new Error(`${id} was acknowledged and is lost`)
+    if (answer === 'refused' && bank.commands.has(id)) throw new Error(`${id} was refused and is there`)
   }
-  const there = notes.sent.filter(({ id }) => bank.has(id))
+  const there = notes.sent.filter(({ id }) => bank.commands.has(id))
   const deposited = there.reduce((sum, { command }) => sum + (command.do === 'deposit' ? command.amount : 0), 0)
   const held = [...bank.balances.values()].reduce((sum, amount) => sum + amount, 0)
   if (held !== deposited) throw new Error(`money is not conserved: ${deposited} deposited, ${held} held`)
