@@ -33,7 +33,7 @@ export class Machine {
     this.tree = tree
     this.disk = disk
     this.clock = clock
-    this.bootId = Array.from(random.bytes(16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+    this.bootId = Buffer.from(random.bytes(16)).toString('hex')
     this.#lastPid = 1000 + random.below(30_000)
     this.#ticks = 1000 + random.below(1_000_000)
   }
