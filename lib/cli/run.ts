@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
 
 import { type ErrorCode, SeglogError, hasCode, wrapSystemError } from '../../segments/errors.ts'
@@ -19,6 +20,10 @@ export async function run(words: readonly string[], world: World): Promise<ExitC
     await (words.length === 0 ? world.stderr : world.stdout).write(overview())
     return words.length === 0 ? EXIT.notRun : EXIT.sound
   }
+  if (name === '--version') {
+    await world.stdout.write(`${versionOfPackage()}\n`)
+    return EXIT.sound
+  }
   const command = COMMANDS.find((each) => each.name === name)
   if (command === undefined) {
     const message = `there is no command ${JSON.stringify(name)}`
@@ -33,6 +38,12 @@ export async function run(words: readonly string[], world: World): Promise<ExitC
     const directory = others.find((word) => !word.startsWith('-')) ?? '<directory>'
     return complain(world, `seglog ${name}`, error, nextOf(error, name, directory))
   }
+}
+
+/** By its own name, because the way up to that file is not the same in a checkout and in the package. */
+function versionOfPackage(): string {
+  const { version } = createRequire(import.meta.url)('seglog/package.json') as { version: string }
+  return version
 }
 
 async function perform(command: Command, words: readonly string[], world: World): Promise<ExitCode> {

@@ -132,6 +132,11 @@ describe('what was typed', () => {
     expect(outcome.stderr).toMatch(answer)
   })
 
+  it('the version is that of the package', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
+    expect(await seglog(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' })
+  })
+
   it('help is no error, and every command has examples of its own', async () => {
     const outcome = await seglog(['--help'])
     expect(outcome).toMatchObject({ code: 0, stderr: '' })
