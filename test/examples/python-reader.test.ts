@@ -258,7 +258,7 @@ const TAMPERINGS: readonly (readonly [string, (segments: PlainSegment[]) => void
   ['nothing, in a sound log', () => undefined, []],
   ['a value that is changed', (all) => edit(frameOf(all, 17)), [17]],
   ['a time that is changed', (all) => void (frameOf(all, 17).timestamp += 1n), [17]],
-  ['the last record of a segment that is changed', (all) => edit(all[0]!.frames.at(-1)!), [16]],
+  ['the last record of a segment that is changed', (all) => edit(all[0]!.frames.at(-1)!), [15]],
   [
     'a record that is taken out, where all others are numbered anew',
     (all) => {
