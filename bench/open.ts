@@ -2,7 +2,7 @@ import { openLog } from '../lib/index.ts'
 import { childAnswer } from './measure/children.ts'
 import { type Contestant, type Result, check, compete } from './measure/contest.ts'
 import { removeDirectory, temporaryDirectory } from './measure/disk.ts'
-import { type SmallRecord, smallRecords } from './measure/events.ts'
+import { smallRecords } from './measure/events.ts'
 import { amount, rounds } from './options.ts'
 import { absence } from './peers/all.ts'
 import { lmdbShapes } from './peers/lmdb.ts'
@@ -12,7 +12,10 @@ import { sqlite } from './peers/sqlite.ts'
 /** P8: opening a log of many sealed segments does not cost more than one of few. */
 export async function measure(): Promise<Result[]> {
   const [few, many] = [amount(1_000_000, 50_000), amount(10_000_000, 500_000)]
-  const logs = { few: (await sealedLog(few)).directory, many: (await sealedLog(many)).directory }
+  const logs = {
+    few: (await sealedLog(smallRecords(few))).directory,
+    many: (await sealedLog(smallRecords(many))).directory,
+  }
   const peers = [lmdbShapes, sqlite].filter((peer) => absence(peer) === undefined)
   const others = new Map<string, string>()
   for (const peer of peers) {
@@ -65,10 +68,10 @@ export async function measure(): Promise<Result[]> {
 }
 
 /** A closed log whose records lie in sealed segments; `bytes` of frames. */
-export async function sealedLog(count: number): Promise<{ directory: string; bytes: number }> {
+export async function sealedLog(records: Iterable<unknown>): Promise<{ directory: string; bytes: number }> {
   const directory = temporaryDirectory()
-  const log = await openLog<SmallRecord>(directory)
-  await appendAll(log, smallRecords(count))
+  const log = await openLog(directory)
+  await appendAll(log, records)
   log.roll()
   const { bytes } = log.stats()
   await log.close()
