@@ -2,9 +2,9 @@ import { lineOf } from '../recovery/archive-review.ts'
 import type { VerifyReport } from '../recovery/verify.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, runNow, step } from '../segments/env/steps.ts'
-import { SeglogError, invalid, wrapSystemError } from '../segments/errors.ts'
+import { SeglogError, invalid, newerFormat, wrapSystemError } from '../segments/errors.ts'
 import { readUpTo, withFileIfThere } from '../segments/files.ts'
-import { type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
+import { type HeaderFinding, type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
 import { SEGMENT_HEADER } from '../segments/format/layout.ts'
 import type { SealedLine } from '../segments/format/manifest.ts'
 import { parseName } from '../segments/format/names.ts'
@@ -96,11 +96,13 @@ class ArchiveView implements LogView {
   private readonly lines: readonly SealedLine[]
   private readonly directory: string
   private readonly logId: string
+  private readonly headless: readonly string[]
 
-  constructor(directory: string, logId: string, lines: readonly SealedLine[]) {
+  constructor(directory: string, { header, lines, headless }: FoundSegments) {
     this.directory = directory
-    this.logId = logId
+    this.logId = header.logId
     this.lines = lines
+    this.headless = headless
   }
 
   get firstSequence(): number {
@@ -114,7 +116,9 @@ class ArchiveView implements LogView {
   *segmentOf(sequence: number): Steps<SegmentRef> {
     const line = this.lines.find((each) => each.firstSequence <= sequence && sequence <= each.lastSequence)
     if (line === undefined) {
-      const message = `record ${sequence} is in no segment that is here`
+      const unread =
+        this.headless.length === 0 ? '' : `, unless in ${this.headless.join(', ')}, without a header to go by`
+      const message = `record ${sequence} is in no segment that is here${unread}`
       throw new SeglogError('GAP', message, { file: this.directory, sequence })
     }
     return sealedRef(this.directory, this.logId, line)
@@ -131,30 +135,45 @@ class ArchiveView implements LogView {
 
 /**
  * Opens what is in a directory of archived segments, without their log. Each is read through once, and must be of one log.
- * Throws NOT_A_LOG where there is no segment, CORRUPT where they are of several logs, INVALID_ARGUMENT for another codec.
+ * Throws NOT_A_LOG where there is no segment, CORRUPT where they are of several logs, INVALID_ARGUMENT for another codec,
+ * UNSUPPORTED_FORMAT where one was made by a newer version.
  */
 export function openSegments<T>(env: Environment, directory: string, options: OpenOptions<T>): ArchivedSegments<T> {
   const path = env.absolute(directory)
   try {
     const resolved = resolveOptions(options, 1)
     mustBeDirectory(env, path)
-    const { header, lines } = runNow(env, readSegments(path))
+    const found = runNow(env, readSegments(path))
+    const { header } = found
     if (header.codec !== resolved.codec.name) throw invalid('codec', header.codec, resolved.codec.name)
-    return new ArchivedSegments(env, path, new ArchiveView(path, header.logId, lines), resolved)
+    return new ArchivedSegments(env, path, new ArchiveView(path, found), resolved)
   } catch (error) {
     throw wrapSystemError(error, `opening ${path}`, { file: path })
   }
 }
 
-function* readSegments(directory: string): Steps<{ readonly header: SegmentHeader; readonly lines: SealedLine[] }> {
+interface FoundSegments {
+  readonly header: SegmentHeader
+  readonly lines: readonly SealedLine[]
+  /** Names of segments whose header cannot be read; the others are readable all the same. */
+  readonly headless: readonly string[]
+}
+
+function* readSegments(directory: string): Steps<FoundSegments> {
   const lines: SealedLine[] = []
+  const headless: string[] = []
   let header: SegmentHeader | undefined
   for (const { name, kind } of yield* step({ do: 'list', path: directory })) {
     const parsed = parseName(name)
     if (kind !== 'file' || parsed.kind !== 'segment') continue
     const file = `${directory}/${name}`
-    const own = yield* withFileIfThere(file, readHeader)
-    if (own === undefined) continue
+    const finding = yield* withFileIfThere(file, readHeader)
+    if (finding?.found === 'newer') throw newerFormat(file)
+    if (finding?.found !== 'header') {
+      if (finding !== undefined) headless.push(name)
+      continue
+    }
+    const own = finding.header
     header ??= own
     if (own.logId !== header.logId) {
       throw new SeglogError('CORRUPT', 'the segments here are of different logs. Move away those of one.', { file })
@@ -165,12 +184,11 @@ function* readSegments(directory: string): Steps<{ readonly header: SegmentHeade
   if (header === undefined || lines.length === 0) {
     throw new SeglogError('NOT_A_LOG', 'there is no segment here whose header can be read', { file: directory })
   }
-  return { header, lines: lines.sort((a, b) => a.ordinal - b.ordinal) }
+  return { header, lines: lines.sort((a, b) => a.ordinal - b.ordinal), headless }
 }
 
-function* readHeader(handle: Parameters<typeof readUpTo>[0]): Steps<SegmentHeader | undefined> {
+function* readHeader(handle: Parameters<typeof readUpTo>[0]): Steps<HeaderFinding> {
   const bytes = Buffer.alloc(SEGMENT_HEADER.size)
   const length = yield* readUpTo(handle, bytes, 0, bytes.length, 0)
-  const finding = decodeHeader(bytes.subarray(0, length))
-  return finding.found === 'header' ? finding.header : undefined
+  return decodeHeader(bytes.subarray(0, length))
 }

@@ -193,7 +193,8 @@ async function start<T>({ env, directory, options, sameBoot, lock, run, seal }: 
 /**
  * Opens archived segments of a log without the log: all in this directory, or a single one alone in it. Each is read
  * through once. Rejects with NOT_A_LOG where there is none, CORRUPT where they are of several logs, INVALID_ARGUMENT
- * for another codec than they were written with. GAP and IO as reads throw them.
+ * for another codec than they were written with, UNSUPPORTED_FORMAT where a newer version made one. GAP and IO as reads
+ * throw them.
  *
  * @example
  * import { openArchived, openLog } from 'seglog'

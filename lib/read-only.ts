@@ -129,7 +129,6 @@ export class ReadOnlyLog<T> {
    * The first durable record with this key; undefined when there is none. Records that are archived are not looked at.
    * The key is compared by value, and its bytes stay the caller's own. Throws INVALID_ARGUMENT for a kind that the log
    * does not have, NOT_READY while its tables are being built, and CORRUPT, GAP or IO where a record cannot be read.
-   * ARCHIVED, once, where records were archived since the log was last looked at.
    *
    * @example
    * reader.lookup('id', 'b')?.sequence // → 2
@@ -142,7 +141,7 @@ export class ReadOnlyLog<T> {
 
   /**
    * All durable records with this key, in order or from the last on. Throws as `lookup` does: INVALID_ARGUMENT and
-   * NOT_READY at once, CORRUPT, GAP or IO during a walk. ARCHIVED likewise.
+   * NOT_READY at once, CORRUPT, GAP or IO during a walk.
    *
    * @example
    * Array.from(reader.lookupAll('id', 'b'), ({ sequence }) => sequence) // → [ 2 ]

@@ -36,6 +36,11 @@ interface Wanted<T> {
   readonly hash: number
 }
 
+interface Place {
+  readonly ref: SegmentRef
+  readonly indexes: number[]
+}
+
 /**
  * Finds durable records by key, segment by segment: in memory where a segment is being written, in place in the sidecars of
  * sealed ones. A table only says where to look: every record is read and its own keys are compared.
@@ -93,12 +98,18 @@ export class KeyLookup<T> {
     const last = view.highWatermark
     let sequence = direction === 'forward' ? first : last
     while (sequence >= first && sequence <= last) {
-      const { ref, indexes } = this.look(sequence, wanted)
+      const place = this.look(sequence, wanted)
+      if (place === undefined) {
+        if (direction === 'reverse') return undefined
+        sequence = view.firstSequence
+        continue
+      }
+      const { ref, indexes } = place
       if (direction === 'reverse') indexes.reverse()
       for (const index of indexes) {
         const found = ref.firstSequence + index
         if (found < first || found > last) continue
-        const entry = this.source.get(found)
+        const entry = this.getUnlessArchived(found)
         if (entry !== undefined && hasKey(wanted, entry)) yield entry
       }
       sequence = direction === 'forward' ? ref.lastSequence + 1 : ref.firstSequence - 1
@@ -106,16 +117,32 @@ export class KeyLookup<T> {
     return undefined
   }
 
-  /** The segment of a record, and which of its records may have the key, in order. */
-  private look(sequence: number, wanted: Wanted<T>): { readonly ref: SegmentRef; readonly indexes: number[] } {
+  /** The segment of a record, and which of its records may have the key, in order; undefined where it was archived since. */
+  private look(sequence: number, wanted: Wanted<T>): Place | undefined {
     for (;;) {
       try {
         const ref = runNow(this.env, this.source.reading.view.segmentOf(sequence))
         return { ref, indexes: this.indexesIn(ref, wanted) }
       } catch (error) {
+        if (this.isArchivedSince(error, sequence)) return undefined
         this.source.again(wrapSystemError(error, 'looking up a key'), sequence)
       }
     }
+  }
+
+  private getUnlessArchived(sequence: number): Entry<T> | undefined {
+    try {
+      return this.source.get(sequence)
+    } catch (error) {
+      if (this.isArchivedSince(error, sequence)) return undefined
+      throw error
+    }
+  }
+
+  /** Archived records are not looked at: not by a walk that begins later, and so not by one that was under way either. */
+  private isArchivedSince(error: unknown, sequence: number): boolean {
+    const isArchived = error instanceof SeglogError && error.code === 'ARCHIVED'
+    return isArchived && sequence < this.source.reading.view.firstSequence
   }
 
   private indexesIn(ref: SegmentRef, wanted: Wanted<T>): number[] {

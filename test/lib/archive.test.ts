@@ -7,6 +7,7 @@ import { verifyLog } from '../../lib/operations.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Progress } from '../../recovery/verify-progress.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
+import { crc32 } from '../../segments/format/checksum.ts'
 import { segmentName } from '../../segments/format/names.ts'
 import { DIR, type Item, fill, item, machine, open, segment, spoil } from '../recovery/world.ts'
 
@@ -418,9 +419,9 @@ describe('an archive and its log', () => {
 })
 
 describe('an archived segment, alone in a directory (D20)', () => {
-  async function alone(ordinal: number) {
+  async function alone(ordinal: number, before = 9) {
     const { env, log } = await sealed()
-    await env.drive(log.archiveBefore(9))
+    await env.drive(log.archiveBefore(before))
     await env.drive(log.close())
     const other = machine(5)
     other.files.makeDirectory('/alone')
@@ -454,6 +455,27 @@ describe('an archived segment, alone in a directory (D20)', () => {
     expect(segments.get(8)!.value).toEqual(item(8))
     spoil(env, path, env.files.read(path).length - 10)
     expect((await env.drive(segments.verify())).findings).toMatchObject([{ from: 7 }, { from: 8, to: 8 }])
+    await env.drive(segments.close())
+  })
+
+  it('one of a newer version is refused, and one without its header is named where its records are missed', async () => {
+    const { env, path } = await alone(1)
+    const whole = env.files.read(path)
+    const newer = Buffer.from(whole)
+    newer.writeUInt16LE(1, 8)
+    newer.writeInt32LE(crc32(newer.subarray(0, 12)), 12)
+    env.files.write(path, newer)
+    await expect(openIt(env)).rejects.toMatchObject({ code: 'UNSUPPORTED_FORMAT' })
+    env.files.write(path, whole)
+    for (const ordinal of [2, 3]) {
+      const other = await alone(ordinal, 13)
+      env.files.write(`/alone/${segmentName(ordinal)}`, other.env.files.read(other.path))
+    }
+    spoil(env, `/alone/${segmentName(2)}`, 20)
+    const segments = await openIt(env)
+    expect(Array.from([2, 9], (n) => segments.get(n)!.value)).toEqual([item(2), item(9)])
+    expect(() => segments.get(6)).toThrow(`no segment that is here, unless in ${segmentName(2)}`)
+    expect(codeOf(() => segments.get(6))).toBe('GAP')
     await env.drive(segments.close())
   })
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { KeyOptions } from '../../../lib/keys/definitions.ts'
 import type { KeyValue } from '../../../lib/keys/key-value.ts'
 import type { Log } from '../../../lib/log.ts'
-import { openLogWith, openReadOnly } from '../../../lib/open.ts'
+import { openLog, openLogWith, openReadOnly } from '../../../lib/open.ts'
 import { cbor } from '../../../lib/codecs/cbor.ts'
 import { memoryEnvironment } from '../../../segments/env/memory.ts'
 import { codeLater, codeOf, everywhere, open } from '../../conformance/worlds.ts'
@@ -74,6 +74,26 @@ everywhere((world) => {
     expect([sequences(log, 'id', 'a'), sequences(log, 'id', 'b'), sequences(log, 'id', 'c')]).toEqual([[], [], [1]])
     await wait(log.close())
   })
+})
+
+test('B14 a reader goes on without what was archived since it looked, as one that is opened then', async () => {
+  const environment = memoryEnvironment()
+  const log = await openLog<Order>('/log', { environment, keys: KEYS })
+  for (const id of ['a', 'b']) {
+    await log.commit({ id })
+    log.roll()
+  }
+  await log.commit({ id: 'a' })
+  const reader = await openReadOnly<Order>('/log', { environment })
+  const begun = reader.lookupAll('id', 'a', { reverse: true })[Symbol.iterator]()
+  expect(begun.next().value).toMatchObject({ sequence: 3 })
+  await log.archiveBefore(3)
+  expect(begun.next().done).toBe(true)
+  expect(reader.lookup('id', 'a')?.sequence).toBe(3)
+  expect(Array.from(reader.lookupAll('id', 'a'), ({ sequence }) => sequence)).toEqual([3])
+  expect(reader.lookup('id', 'b')).toBeUndefined()
+  await reader.close()
+  await log.close()
 })
 
 describe('definitions of keys', () => {
