@@ -1,4 +1,4 @@
-import { openLog } from '../lib/index.ts'
+import { type OpenLogOptions, openLog } from '../lib/index.ts'
 import { childAnswer } from './measure/children.ts'
 import { type Contestant, type Result, check, compete } from './measure/contest.ts'
 import { removeDirectory, temporaryDirectory } from './measure/disk.ts'
@@ -68,9 +68,12 @@ export async function measure(): Promise<Result[]> {
 }
 
 /** A closed log whose records lie in sealed segments; `bytes` of frames. */
-export async function sealedLog(records: Iterable<unknown>): Promise<{ directory: string; bytes: number }> {
+export async function sealedLog(
+  records: Iterable<unknown>,
+  options: OpenLogOptions<unknown> = {},
+): Promise<{ directory: string; bytes: number }> {
   const directory = temporaryDirectory()
-  const log = await openLog(directory)
+  const log = await openLog(directory, options)
   await appendAll(log, records)
   log.roll()
   const { bytes } = log.stats()

@@ -6,12 +6,14 @@ import type { Goal } from './measure/statistics.ts'
 import { Stores, contestants } from './measure/stores.ts'
 import { amount, rounds } from './options.ts'
 import { absence, everyone } from './peers/all.ts'
+import { jsonLines } from './peers/json-lines.ts'
 import { lmdbShapes } from './peers/lmdb.ts'
 import type { Peer, Store } from './peers/peer.ts'
 import { seglog } from './peers/seglog.ts'
 
 /** Those of the peers that know records by number. */
-const PEERS = everyone.filter(({ name }) => name !== 'async-append-only-log')
+const UNNUMBERED: readonly string[] = ['async-append-only-log', jsonLines.name]
+const PEERS = everyone.filter(({ name }) => !UNNUMBERED.includes(name))
 const GOALS = new Map<Peer, Goal>([[lmdbShapes, { atLeast: 1 }]])
 
 /** P7: records at random places. */
@@ -39,7 +41,7 @@ async function hot(events: Events): Promise<Result> {
       { name: 'the decoder alone: cbor()', role: 'limit', run: decodeWithCodec(events.values) },
       { name: 'the decoder alone: cbor-x, with shapes', role: 'limit', run: decodeBare(events.values) },
     ],
-    notes: ['async-append-only-log knows no numbers of records and is left out.'],
+    notes: [`${UNNUMBERED.join(' and ')}: know no numbers of records and are left out.`],
   })
   await stores.close()
   return result

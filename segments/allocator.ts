@@ -3,11 +3,11 @@ import { type Steps, runLater, runNow, step } from './env/steps.ts'
 import { SeglogError, wrapSystemError } from './errors.ts'
 import { discard } from './files.ts'
 import { segmentName, temporaryName } from './format/names.ts'
-import { UNIT } from './format/layout.ts'
 import { type ManifestStore, nonce, withLine } from './manifest-store.ts'
 import type { SegmentHandles, SegmentPlan } from './segment.ts'
 import { closeSegment, drawSalt, openSegment, renameOnce } from './segment-files.ts'
-import { type Pace, type Spare, filling, newSpare } from './spare.ts'
+import { roundUp } from './space.ts'
+import { type Spare, awaited, filling, fillingAwaited, newSpare } from './spare.ts'
 
 /** Length of the first segment of a log, and of one that must be made while somebody waits. */
 export const SMALL_SEGMENT_BYTES = 1024 * 1024
@@ -69,7 +69,8 @@ export class Allocator {
   /** Starts preparing the segment after `current` in the background, unless it is under way, done, or failed of late. */
   prepare(current: SegmentPlan): void {
     if (this.spare !== undefined || this.waiting.length > 0) return
-    this.spare = this.startFilling(this.planAt(current.ordinal + 1, current, 0), 'in pieces')
+    const spare = newSpare(this.planAt(current.ordinal + 1, current, 0), this.temporary())
+    this.spare = this.startFilling(spare, filling(spare))
   }
 
   /**
@@ -79,7 +80,7 @@ export class Allocator {
   next(ordinal: number, current: SegmentPlan, bytes: number): SegmentPlan {
     const { spare } = this
     const fits = spare !== undefined && spare.plan.ordinal === ordinal && spare.plan.segmentBytes >= bytes
-    if (fits && spare.phase !== 'failed') return spare.plan
+    if (fits && spare.phase !== 'failed') return awaited(spare)
     this.dropWaiting((other) => other.plan.ordinal >= ordinal)
     // Groups wait for one of a smaller ordinal.
     if (spare !== undefined && spare.plan.ordinal >= ordinal) this.dropSpare()
@@ -102,7 +103,8 @@ export class Allocator {
 
   /** Starts the file of a plan that nothing was started for, and whose records are there already. */
   begin(plan: SegmentPlan): void {
-    this.waiting.push(this.startFilling(plan, 'at once'))
+    const spare = newSpare(plan, this.temporary())
+    this.waiting.push(this.startFilling(spare, fillingAwaited(this.env, spare)))
     this.startWaiting()
   }
 
@@ -113,9 +115,8 @@ export class Allocator {
     if (this.spare !== undefined) this.goOn(this.spare)
   }
 
-  private startFilling(plan: SegmentPlan, pace: Pace): Spare {
-    const spare = newSpare(plan, this.temporary())
-    this.inBackground(filling(this.env, spare, pace), (error) => {
+  private startFilling(spare: Spare, steps: Steps<void>): Spare {
+    this.inBackground(steps, (error) => {
       spare.phase = error ? 'failed' : 'filled'
       spare.failure = error
       if (spare.dropped) this.discardFilled(spare)
@@ -234,7 +235,7 @@ export class Allocator {
 
   private makeNow(plan: SegmentPlan): SegmentHandles {
     const spare = newSpare(plan, this.temporary())
-    runNow(this.env, filling(this.env, spare, 'in pieces'))
+    runNow(this.env, fillingAwaited(this.env, spare))
     runNow(this.env, this.finish(spare))
     if (spare.handles !== undefined) return spare.handles
     throw new SeglogError('IO', 'a segment was made and is not there', { file: spare.temporary })
@@ -293,8 +294,4 @@ export class Allocator {
   private path(name: string): string {
     return `${this.directory}/${name}`
   }
-}
-
-function roundUp(bytes: number): number {
-  return Math.ceil(bytes / UNIT) * UNIT
 }

@@ -4,10 +4,7 @@ import { hasCode } from './errors.ts'
 import { closingAfter, discard, makeFile, writeAll } from './files.ts'
 import type { SegmentHandles } from './segment.ts'
 
-/**
- * Zeros go out in pieces of this size, one at a time. Each takes a turn of the event loop, of which a burst of appends has
- * few: with pieces of a MiB the segment after one of 16 MiB was not ready when that was full.
- */
+/** Zeros for which somebody waits go out in pieces of this size. */
 const PIECE_BYTES = 8 * 1024 * 1024
 const ZEROS = Buffer.alloc(PIECE_BYTES)
 
@@ -29,23 +26,32 @@ function* writeZerosDurably(handle: Handle, bytes: number): Steps<void> {
 }
 
 /**
- * The same into a file that was just made and is open for durable writes, in as few calls as there can be: while this
- * thread is busy, no second one begins.
+ * The same into a file that was just made and is open for durable writes. Ahead of need in small pieces, of which each is on
+ * disk before the next: with 8 MiB at a time and one sync behind all, one commit in a hundred waited for 12 to 22 ms
+ * while a segment of 64 MiB was filled. As soon as records wait for it, all that is left is one call: while this thread is
+ * busy, no second one begins.
  */
-export function* fillAtOnce(path: string, handle: Handle, bytes: number): Steps<void> {
+export function* fillAhead(path: string, handle: Handle, bytes: number, isAwaited: () => boolean): Steps<void> {
   try {
-    yield* closingAfter(handle, () => writeAtOnce(handle, bytes))
+    yield* closingAfter(handle, () => writeAhead(handle, bytes, isAwaited))
   } catch (error) {
     yield* discard(path)
     throw error
   }
 }
 
-function* writeAtOnce(handle: Handle, bytes: number): Steps<void> {
-  const times = Math.floor(bytes / PIECE_BYTES)
-  const write = { do: 'write', handle, from: ZEROS, start: 0, length: PIECE_BYTES, position: 0, times } as const
-  const written = times > 1 ? yield* step(write) : 0
-  yield* writeZeros(handle, written, bytes)
+const AHEAD_BYTES = 512 * 1024
+
+function* writeAhead(handle: Handle, bytes: number, isAwaited: () => boolean): Steps<void> {
+  let at = 0
+  for (; at < bytes && !isAwaited(); at += AHEAD_BYTES) {
+    yield* writeAll(handle, ZEROS, 0, Math.min(AHEAD_BYTES, bytes - at), at)
+  }
+  const times = Math.floor((bytes - at) / PIECE_BYTES)
+  if (times > 1) {
+    at += yield* step({ do: 'write', handle, from: ZEROS, start: 0, length: PIECE_BYTES, position: at, times })
+  }
+  yield* writeZeros(handle, at, bytes)
   yield* step({ do: 'sync', handle })
 }
 

@@ -1,5 +1,5 @@
 import { frameBytes } from './format/frame.ts'
-import { FRAMES_START, KEYS_LENGTH_BYTES, WIDE_BYTES } from './format/layout.ts'
+import { FRAMES_START, KEYS_LENGTH_BYTES, WIDE_BYTES, UNIT } from './format/layout.ts'
 
 /** Bytes that the first frame needs beside its own: the header, and its timestamp, which is always whole. */
 export const FIRST_FRAME_EXTRA = FRAMES_START + WIDE_BYTES
@@ -12,4 +12,9 @@ export function segmentBytesFor(payloadBytes: number, keys: Uint8Array | undefin
 /** What a key block adds to a frame. */
 export function keysBytes(keys: Uint8Array | undefined): number {
   return keys === undefined ? 0 : KEYS_LENGTH_BYTES + keys.length
+}
+
+/** As many bytes, or as few more as make whole units. */
+export function roundUp(bytes: number): number {
+  return Math.ceil(bytes / UNIT) * UNIT
 }

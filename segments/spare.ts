@@ -1,23 +1,18 @@
-import type { Environment } from './env/environment.ts'
-import type { Steps } from './env/steps.ts'
+import type { Environment, Handle } from './env/environment.ts'
+import { type Steps, step } from './env/steps.ts'
 import type { SegmentHandles, SegmentPlan } from './segment.ts'
-import { fillAtOnce, fillWithZeros } from './segment-files.ts'
+import { fillAhead } from './segment-files.ts'
 
 /** How far a spare has come. Naming can be done again by anyone; filling cannot be taken over. */
 type Phase = 'filling' | 'filled' | 'naming' | 'ready' | 'failed'
-
-/**
- * How zeros are written. `in pieces`: ahead of need, so that a commit meets at most one piece in the queue of the disk.
- * `at once`: records wait for them in memory, perhaps in a loop that lets no other step begin: the file is made on this
- * thread (some 30 microseconds) and all zeros are one call, which goes on beside that loop.
- */
-export type Pace = 'in pieces' | 'at once'
 
 export interface Spare {
   plan: SegmentPlan
   readonly temporary: string
   phase: Phase
   handles: SegmentHandles | undefined
+  /** Whether records are there that are to be written to it. */
+  awaited: boolean
   /** Why its zeros could not be written. */
   failure: unknown
   /** Not wanted any more; only ever set before naming began, so it never gets a name. */
@@ -25,17 +20,37 @@ export interface Spare {
 }
 
 export function newSpare(plan: SegmentPlan, temporary: string): Spare {
-  return { plan, temporary, phase: 'filling', handles: undefined, failure: undefined, dropped: false }
+  return { plan, temporary, phase: 'filling', handles: undefined, awaited: false, failure: undefined, dropped: false }
 }
 
 /** Makes the file of a spare, all zeros, under its temporary name. */
-export function filling(env: Environment, { temporary: path, plan }: Spare, pace: Pace): Steps<void> {
-  if (pace === 'in pieces') return fillWithZeros(path, plan.segmentBytes)
+export function* filling(spare: Spare): Steps<void> {
+  const { temporary: path } = spare
+  yield* filled(spare, yield* step({ do: 'open', path, access: 'create', durable: true }))
+}
+
+/**
+ * The same where records wait for it, perhaps in a loop that lets no other step begin: the file is made on this thread
+ * (some 30 microseconds), and all zeros are one call, which goes on beside that loop.
+ */
+export function fillingAwaited(env: Environment, spare: Spare): Steps<void> {
+  const { temporary: path } = spare
+  spare.awaited = true
   try {
-    return fillAtOnce(path, env.call({ do: 'open', path, access: 'create', durable: true }), plan.segmentBytes)
+    return filled(spare, env.call({ do: 'open', path, access: 'create', durable: true }))
   } catch (error) {
     return refused(error)
   }
+}
+
+function filled(spare: Spare, handle: Handle): Steps<void> {
+  return fillAhead(spare.temporary, handle, spare.plan.segmentBytes, () => spare.awaited)
+}
+
+/** Notes that records are there that are to be written to it. */
+export function awaited(spare: Spare): SegmentPlan {
+  spare.awaited = true
+  return spare.plan
 }
 
 /** What could not begin, as steps that say so, so that the caller hears of it as of any other failure. */

@@ -1,7 +1,7 @@
 import { type Log, type OpenLogOptions, bytes, openLog } from '../../lib/index.ts'
 import type { Peer, Store } from './peer.ts'
 
-const BYTES = { codec: bytes() } as OpenLogOptions<unknown>
+export const BYTES = { codec: bytes() } as OpenLogOptions<unknown>
 
 export const seglog: Peer = {
   name: 'seglog',
