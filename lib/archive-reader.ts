@@ -139,12 +139,22 @@ class ArchiveView implements LogView {
  * UNSUPPORTED_FORMAT where one was made by a newer version.
  */
 export function openSegments<T>(env: Environment, directory: string, options: OpenOptions<T>): ArchivedSegments<T> {
+  resolveOptions(options, 1)
+  return openSegmentsBy(env, directory, () => options)
+}
+
+/** The same with options that depend on the name of the codec that the records were written with. */
+export function openSegmentsBy<T>(
+  env: Environment,
+  directory: string,
+  optionsFor: (codecName: string) => OpenOptions<T>,
+): ArchivedSegments<T> {
   const path = env.absolute(directory)
   try {
-    const resolved = resolveOptions(options, 1)
     mustBeDirectory(env, path)
     const found = runNow(env, readSegments(path))
     const { header } = found
+    const resolved = resolveOptions(optionsFor(header.codec), 1)
     if (header.codec !== resolved.codec.name) throw invalid('codec', header.codec, resolved.codec.name)
     return new ArchivedSegments(env, path, new ArchiveView(path, found), resolved)
   } catch (error) {

@@ -1,8 +1,17 @@
 import { SeglogError } from '../../segments/errors.ts'
 import type { Entry } from '../read/entry.ts'
 import type { ReadOptions } from '../read/range.ts'
-import { Advised, type Command, EXIT, type Options, type Request, UsageError } from './command.ts'
-import { type OpenedLog, RAW, VALUE_NOTES, openForReading, printEntry } from './entries.ts'
+import type { SequenceRange } from '../../segments/format/manifest.ts'
+import { Advised, type Command, EXIT, type ExitCode, type Options, type Request, UsageError } from './command.ts'
+import {
+  ARCHIVED,
+  type OpenedLog,
+  RAW,
+  VALUE_NOTES,
+  openArchivedForReading,
+  openForReading,
+  printEntry,
+} from './entries.ts'
 import { lookupRange, parseKey } from './keys.ts'
 import { quoted } from './text.ts'
 import { keysError } from './writing.ts'
@@ -23,6 +32,7 @@ export const cat: Command = {
       help: 'only records with this key; 17 is a text, a number or a bigint, 0x17 also bytes',
     },
     raw: RAW,
+    archived: ARCHIVED,
   },
   notes: [
     ...VALUE_NOTES,
@@ -33,8 +43,10 @@ export const cat: Command = {
     ['seglog cat ./orders --reverse -n 5', 'the last five, the last one first'],
     ['seglog cat ./orders --key orderId=O-17', 'all that has this key'],
     ['seglog cat ./orders --since 15m --json | jq .value', 'values of the last quarter of an hour'],
+    ['seglog cat ./cold --archived', 'what was archived to ./cold'],
   ],
   async run(request) {
+    if (request.options.has('archived')) return catArchived(request)
     const opened = await openForReading(request)
     const { log } = opened
     try {
@@ -44,7 +56,7 @@ export const cat: Command = {
       const entries = key === undefined ? log.read(range) : lookupRange(log, parseKey(key), range)
       await printAll(request, opened, entries)
     } catch (error) {
-      throw goingOn(request, opened, error)
+      throw goingOn(request, log.report.lost, error)
     } finally {
       await log.close()
     }
@@ -52,9 +64,23 @@ export const cat: Command = {
   },
 }
 
+async function catArchived(request: Request): Promise<ExitCode> {
+  if (request.options.text('key') !== undefined) throw new UsageError('--key needs a log: its tables stay with it')
+  const opened = openArchivedForReading(request)
+  const { log } = opened
+  try {
+    await printAll(request, opened, log.read({ ...rangeOf(request) }))
+  } catch (error) {
+    throw goingOn(request, [], error)
+  } finally {
+    await log.close()
+  }
+  return EXIT.sound
+}
+
 async function printAll(
   request: Request,
-  { values }: OpenedLog,
+  { values }: Pick<OpenedLog, 'values'>,
   entries: AsyncIterable<Entry<unknown>> | Iterable<Entry<unknown>>,
 ): Promise<void> {
   const { out, world } = request
@@ -98,15 +124,16 @@ function timeOf(text: string, nowMs: number): bigint {
 }
 
 /** Where a record stopped the walk, the next thing to type goes on behind it. */
-function goingOn({ operands, options }: Request, { log }: OpenedLog, error: unknown): unknown {
+function goingOn({ operands, options }: Request, ranges: readonly SequenceRange[], error: unknown): unknown {
   if (!(error instanceof SeglogError) || error.sequence === undefined) return error
   if (error.code !== 'CORRUPT' && error.code !== 'GAP') return error
   const { sequence } = error
-  const lost = log.report.lost.find(({ from, to }) => from <= sequence && sequence <= to)
+  const lost = ranges.find(({ from, to }) => from <= sequence && sequence <= to)
   const { from, to } = lost ?? { from: sequence, to: sequence }
   return new Advised(error, `seglog cat ${quoted(operands[0]!)} ${onward(options, from, to)}`)
 }
 
 function onward(options: Options, from: number, to: number): string {
-  return options.has('reverse') ? `--reverse --to ${from - 1}` : `--from ${to + 1}`
+  const archived = options.has('archived') ? '--archived ' : ''
+  return archived + (options.has('reverse') ? `--reverse --to ${from - 1}` : `--from ${to + 1}`)
 }

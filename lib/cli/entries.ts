@@ -1,4 +1,5 @@
 import { survey } from '../../recovery/verify-survey.ts'
+import { type ArchivedSegments, openSegmentsBy } from '../archive-reader.ts'
 import { openReadOnly } from '../open.ts'
 import { later } from '../read/later.ts'
 import type { Entry } from '../read/entry.ts'
@@ -15,10 +16,28 @@ export const VALUE_NOTES: readonly string[] = [
   'A value that the codec of the log refuses, or whose codec is none of seglog, is printed as hex.',
 ]
 
+export const ARCHIVED: Option = { help: 'the directory holds archived segments, without their log' }
+
 /** A log that is open for reading, whatever its codec, and how its values are shown. */
 export interface OpenedLog {
   readonly log: ReadOnlyLog<unknown>
   readonly values: Values
+}
+
+/** The same of archived segments without their log. */
+export interface OpenedSegments {
+  readonly log: ArchivedSegments<unknown>
+  readonly values: Values
+}
+
+export function openArchivedForReading({ operands, options, world }: Request): OpenedSegments {
+  const form = options.has('raw') ? 'payloads' : 'values'
+  let values: Values | undefined
+  const log = openSegmentsBy(world.env, operands[0]!, (name) => {
+    values = new Values(name, form)
+    return { codec: values.codec }
+  })
+  return { log, values: values! }
 }
 
 export async function openForReading(request: Request): Promise<OpenedLog> {

@@ -1,9 +1,9 @@
 import type { ChainReport } from '../../recovery/verify-chain.ts'
 import type { VerifyReport } from '../../recovery/verify.ts'
 import { SeglogError } from '../../segments/errors.ts'
-import { FINDINGS_MAX, type VerifyOptions, verifyLog } from '../operations.ts'
+import { FINDINGS_MAX, type VerifyOptions, verifyLog, verifySegments } from '../operations.ts'
 import { type Command, EXIT, type Options, type Request, UsageError } from './command.ts'
-import { openForReading } from './entries.ts'
+import { ARCHIVED, openForReading } from './entries.ts'
 import { printFindings, rangesText } from './findings.ts'
 import { countText, headText, parseHead, quoted, sizeText } from './text.ts'
 
@@ -17,6 +17,7 @@ export const verify: Command = {
       value: 'place',
       help: 'first (unless told), or checkpoint: only what follows the newest one of the hash chain',
     },
+    archived: ARCHIVED,
     expect: { value: 'head', help: 'what seglog info showed as head once: shows a log that was cut or written anew' },
   },
   notes: [
@@ -26,6 +27,7 @@ export const verify: Command = {
   examples: [
     ['seglog verify ./orders', 'each damaged record with its place'],
     ['seglog verify ./orders --json > findings.ndjson', 'the same for a program'],
+    ['seglog verify ./cold --archived', 'what was archived to ./cold'],
     ['seglog verify ./orders --expect "$(cat orders.head)"', 'that it goes on from a head that was kept elsewhere'],
   ],
   async run(request) {
@@ -59,13 +61,15 @@ export const verify: Command = {
         `from record ${since} on nothing proves that they were acknowledged; the next opening for writing keeps them`,
       )
     }
-    if (!isSound) out.line(`next: seglog salvage ${quoted(operands[0]!)} <new directory>`)
+    if (!isSound && !options.has('archived')) out.line(`next: seglog salvage ${quoted(operands[0]!)} <new directory>`)
     return isSound ? EXIT.sound : EXIT.damaged
   },
 }
 
 /** Tables of keys are compared with values, so by who can decode them; a log that cannot be opened is verified without. */
 async function verified(request: Request, directory: string, options: VerifyOptions): Promise<VerifyReport> {
+  const { env } = request.world
+  if (request.options.has('archived')) return verifySegments(directory, { ...options, environment: env })
   const opened = await openForReading(request).catch((error: unknown) => {
     if (!(error instanceof SeglogError) || error.code === 'IO') throw error
   })

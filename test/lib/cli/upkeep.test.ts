@@ -31,9 +31,35 @@ describe('segments', () => {
     expect(archived).toMatchObject({ code: 2 })
     expect(archived.stderr).toMatch(new RegExp(`ARCHIVED.*\nnext: seglog restore ${directory} --from 1\n`))
     expect(linesOf((await seglog(['cat', directory, '--json'])).stdout)).toHaveLength(RECORDS - first + 1)
+    const cold = linesOf((await seglog(['cat', away, '--archived', '--json'])).stdout)
+    expect(cold.map(({ sequence }) => sequence)).toEqual(Array.from({ length: first - 1 }, (_, at) => at + 1))
+    expect(cold[6]).toEqual(expect.objectContaining({ sequence: 7, value: order(7) }))
+    expect((await seglog(['verify', away, '--archived'])).stdout).toMatch(/^sound: /)
     expect((await seglog(['restore', directory])).code).toBe(0)
     expect(linesOf((await seglog(['cat', directory, '--json'])).stdout)).toHaveLength(RECORDS)
     expect((await seglog(['verify', directory])).code).toBe(0)
+  })
+
+  it('that lie somewhere without their log are read and verified where they are', async () => {
+    const directory = await makeLog()
+    const away = join(temporaryDirectory(), 'cold')
+    await seglog(['archive', directory, '--before', '3000', '--to', away])
+    flip(
+      join(
+        away,
+        readdirSync(away).find((name) => name.endsWith('.log'))!,
+      ),
+      5000,
+    )
+    const verified = await seglog(['verify', away, '--archived'])
+    expect(verified).toMatchObject({ code: 1 })
+    expect(verified.stdout).not.toContain('next: seglog salvage')
+    const stopped = await seglog(['cat', away, '--archived'])
+    expect(stopped).toMatchObject({ code: 1 })
+    const [, next] = /next: seglog cat \S+ (--archived --from \d+)/.exec(stopped.stderr)!
+    expect((await seglog(['cat', away, ...next!.split(' '), '-n', '3'])).code).toBe(0)
+    expect((await seglog(['cat', away, '--archived', '--key', 'id=1'])).code).toBe(2)
+    expect((await seglog(['cat', directory, '--archived', '-n', '1'])).code).toBe(0)
   })
 
   it('that an anchor needs stay, unless that is said', async () => {
