@@ -7,7 +7,7 @@ import { type ManifestStore, nonce, withLine } from './manifest-store.ts'
 import type { SegmentHandles, SegmentPlan } from './segment.ts'
 import { closeSegment, drawSalt, openSegment, renameOnce } from './segment-files.ts'
 import { roundUp } from './space.ts'
-import { type Spare, awaited, filling, fillingAwaited, newSpare } from './spare.ts'
+import { type Spare, awaited, filling, fillingAwaited, newSpare, refused } from './spare.ts'
 
 /** Length of the first segment of a log, and of one that must be made while somebody waits. */
 export const SMALL_SEGMENT_BYTES = 1024 * 1024
@@ -127,7 +127,8 @@ export class Allocator {
 
   /** The next step of the spare: its name, once its zeros are there. */
   private goOn(spare: Spare): void {
-    if (spare.phase === 'failed') this.ended(spare, spare.failure)
+    // Told later in any case: who takes the spare before this one does not have it yet when it is told.
+    if (spare.phase === 'failed') this.inBackground(refused(spare.failure), (error) => this.ended(spare, error))
     if (spare.phase !== 'filled') return
     spare.phase = 'naming'
     this.inBackground(this.finish(spare), (error) => this.ended(spare, error))

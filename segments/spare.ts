@@ -54,6 +54,6 @@ export function awaited(spare: Spare): SegmentPlan {
 }
 
 /** What could not begin, as steps that say so, so that the caller hears of it as of any other failure. */
-function* refused(error: unknown): Steps<void> {
+export function* refused(error: unknown): Steps<void> {
   throw error
 }

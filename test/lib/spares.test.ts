@@ -75,6 +75,25 @@ describe('a segment is prepared ahead', () => {
     }
   })
 
+  test('of several in one turn, one that fails while the one before it is named does not have that made twice', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const it = await subject(seed, {}, { trace: true })
+      let closed = 0
+      it.sim.calls.fault({
+        when: (call) => call.do === 'close' && /tmp-segment/.test(call.path) && ++closed === 2,
+        outcome: 'ENOSPC',
+      })
+      const opened = it.sim.calls.trace.length
+      for (let n = 1; n <= 28 * 4; n++) it.log.append(record(n))
+      await it.sim.drive(it.log.sync())
+      const named = it.sim.calls.trace.slice(opened).flatMap((call) => (call.to?.endsWith('.log') ? [call.to] : []))
+      expect(named).toEqual([...new Set(named)])
+      const after = await on(it.sim.crash(seed, { unsynced: 'lost' }))
+      expectRecords(after.log, 28 * 4)
+      await closeClean(after)
+    }
+  })
+
   test('the zeros for all rolls of one turn are on their way before it ends', async () => {
     const it = await subject(1)
     const begun = new Set<number>()
