@@ -38,6 +38,9 @@ export function* reviewArchive(
     const isLive = live.includes(line.ordinal)
     if (line.state === 'archived' && isLive) {
       segments.push(yield* reviewArchived(directory, manifest.logId, line, stale))
+    } else if (line.state === 'archived' && inArchive.includes(line.ordinal)) {
+      yield* reviewElsewhere(directory, manifest.logId, line, stale)
+      segments.push(line)
     } else if (line.state === 'sealed' && inArchive.includes(line.ordinal)) {
       segments.push(yield* reviewSealed(directory, manifest.logId, line, isLive, stale, findings))
     } else segments.push(line)
@@ -55,6 +58,15 @@ function* reviewArchived(directory: string, logId: string, line: SealedLine, sta
   if (!(yield* isFileOf(`${directory}/${segmentName(line.ordinal)}`, logId, line))) return line
   const { place: _, ...others } = line
   return { ...others, state: 'sealed' }
+}
+
+/** Archived to another place after a move to `archive/` that failed and left its file there. */
+function* reviewElsewhere(directory: string, logId: string, line: SealedLine, stale: string[]): Steps<void> {
+  const archive = archiveOf(directory, undefined)
+  const place = archiveOf(directory, line.place)
+  if (place === archive || !(yield* isFileOf(`${archive}/${segmentName(line.ordinal)}`, logId, line))) return
+  if (yield* isFileOf(`${place}/${segmentName(line.ordinal)}`, logId, line))
+    stale.push(...filesOf(archive, line.ordinal))
 }
 
 /** Live, and in the archive as well, or only there. */

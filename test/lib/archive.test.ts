@@ -6,7 +6,7 @@ import { openArchived, openReadOnly } from '../../lib/open.ts'
 import { verifyLog } from '../../lib/operations.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Progress } from '../../recovery/verify-progress.ts'
-import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
+import type { CallNote, SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { crc32 } from '../../segments/format/checksum.ts'
 import { segmentName } from '../../segments/format/names.ts'
 import { DIR, type Item, fill, item, machine, open, segment, spoil } from '../recovery/world.ts'
@@ -399,6 +399,29 @@ describe('an archive and its log', () => {
     const again = await open(env)
     expect(again.archives()).toMatchObject([{ ordinal: 1, from: 1, to: 4 }])
     expect(sequences(again)).toEqual(upTo(5, 13))
+    await env.drive(again.restore())
+    expect(sequences(again)).toEqual(upTo(1, 13))
+    await env.drive(again.close())
+  })
+
+  it('what a move to archive/ left that failed is removed once the segment is archived elsewhere, and only then', async () => {
+    const { env, log } = await sealed()
+    const link = (call: CallNote): boolean => call.do === 'link'
+    env.calls.fault({ when: link, outcome: 'done-but-reported-failed' })
+    await expect(env.drive(log.archiveBefore(5))).rejects.toMatchObject({ code: 'IO' })
+    await env.drive(log.archiveBefore(5, { to: ELSEWHERE }))
+    await env.drive(log.close())
+    const left = `${DIR}/archive/${segmentName(1)}`
+    expect(env.files.paths()).toContain(left)
+    const away = `${ELSEWHERE}/${segmentName(1)}`
+    const bytes = env.files.read(away)
+    env.call({ do: 'unlink', path: away })
+    await env.drive((await open(env)).close())
+    expect(env.files.paths()).toContain(left)
+    env.files.write(away, bytes)
+    const again = await open(env)
+    expect(env.files.paths()).not.toContain(left)
+    expect(whereAre(env, ELSEWHERE)[0]).toBe('archived')
     await env.drive(again.restore())
     expect(sequences(again)).toEqual(upTo(1, 13))
     await env.drive(again.close())
