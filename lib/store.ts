@@ -15,7 +15,7 @@ import type { ReadOnlyLog } from './read-only.ts'
 import { type RunDraft, checkName, identityOf } from './runs/identity.ts'
 import { type LogListing, byStart, holdsLog, linkError, listLogs, settleSealed, told } from './runs/listing.ts'
 import { quarantineAsItIs } from './runs/quarantine.ts'
-import { type SweptRun, sweep } from './runs/sweep.ts'
+import { type SweptRun, notSwept, sweep } from './runs/sweep.ts'
 
 /** How the logs of a store are opened, unless a call says otherwise, and the world that they are in. */
 export type StoreOptions<T> = OpenLogOptions<T>
@@ -195,9 +195,12 @@ export class Store<T> {
    * swept.map(({ name, outcome }) => `${name}: ${outcome}`) // → [ 'engine/monday: recovered' ]
    */
   async recover(instance?: string): Promise<SweptRun[]> {
-    const runs = (await this.list(instance)).filter(({ name }) => name.includes('/'))
+    const listed = await this.list(instance)
+    const runs = listed.filter(({ name }) => name.includes('/'))
+    // What cannot be looked at may be an instance with runs in it, and is not to be passed over in silence.
+    const unseen = listed.filter(({ name, error }) => !name.includes('/') && isOfTheSystem(error))
     const pathOf = (name: string): string => `${this.directory}/${name}`
-    return sweep(runs, {
+    const swept = await sweep(runs, {
       open: async (name) => {
         const [above, below] = name.split('/') as [string, string]
         await this.openRun(above, below)
@@ -206,6 +209,7 @@ export class Store<T> {
       settleSealed: (name) => this.later(settleSealed(pathOf(name))),
       quarantine: (name) => quarantineAsItIs(this.env, pathOf(name)),
     })
+    return [...unseen.map(notSwept), ...swept]
   }
 
   /**
@@ -357,4 +361,9 @@ function parentOf(siblings: readonly LogListing[], self: string, wanted: string 
   if (wanted === undefined) return runs.at(-1) ?? null
   if (runs.includes(wanted)) return wanted
   throw invalid('parent', 'a run of the same instance that has ended or is recovered', wanted)
+}
+
+/** Whether the system failed, instead of anything being wrong with what is there. */
+function isOfTheSystem(error: SeglogError | undefined): boolean {
+  return error?.code === 'IO' || error?.code === 'DISK_FULL'
 }

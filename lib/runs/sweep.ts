@@ -6,7 +6,7 @@ import { predecessorOf } from './predecessor.ts'
 
 /** What a sweep found of one run, and did with it. */
 export interface SweptRun {
-  /** `<instance>/<run>`. */
+  /** `<instance>/<run>`; that of an instance alone where it cannot be looked at. */
   readonly name: string
   /**
    * `recovered`: it crashed, is sound, and is sealed as crashed-recovered. `quarantined`: it is damaged, and sealed so.
@@ -73,4 +73,9 @@ async function settle(told: Omit<SweptRun, 'outcome'>, error: unknown, sweeper: 
   } catch (failure) {
     return { ...told, outcome: 'failed', error: wrapSystemError(failure, `recovering ${name}`) }
   }
+}
+
+/** What a sweep says of a directory that it could not look into. */
+export function notSwept({ name, error }: LogListing): SweptRun {
+  return { name, outcome: 'failed', status: undefined, recovery: undefined, error }
 }

@@ -35,7 +35,8 @@ function nodeWorld(): World {
   return {
     ...plain(nodeEnvironment()),
     directory: path.join(directory, 'log'),
-    dispose: () => fs.rmSync(directory, { recursive: true, force: true }),
+    // Again where a log that a test left open made a file meanwhile.
+    dispose: () => fs.rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 }),
   }
 }
 
