@@ -36,7 +36,13 @@ export interface Claimed {
   readonly dead: readonly LockFinding[]
 }
 
-export function* survey(env: Environment, directory: string, claimed?: Claimed): LockSteps<Survey> {
+/**
+ * Sound lock files by their bytes, one character each: an acquisition reads each file two or three times, and what it says
+ * follows from its bytes. Decoding takes 5 µs, looking it up here a tenth of that.
+ */
+export type KnownLocks = Map<string, Extract<LockContent, { readonly found: 'lock' }>>
+
+export function* survey(env: Environment, directory: string, known: KnownLocks, claimed?: Claimed): LockSteps<Survey> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const names = (yield* step({ do: 'list', path: directory })).map((entry) => parseName(entry.name))
     const numbers = (kind: 'lock' | 'socket'): number[] =>
@@ -44,7 +50,7 @@ export function* survey(env: Environment, directory: string, claimed?: Claimed):
     const locks: LockFinding[] = []
     const listed = numbers('lock')
     for (const number of listed) {
-      const finding = yield* examine(env, directory, number, claimed)
+      const finding = yield* examine(env, directory, number, known, claimed)
       if (!finding) break
       locks.push(finding)
     }
@@ -58,16 +64,17 @@ function* examine(
   env: Environment,
   directory: string,
   number: number,
+  known: KnownLocks,
   claimed: Claimed | undefined,
 ): LockSteps<LockFinding | undefined> {
   const file = `${directory}/${lockName(number)}`
-  const read = yield* readLock(file)
+  const read = yield* readLock(file, known)
   if (read === undefined) return undefined
   const { content, fingerprint } = read
   if (content.found !== 'lock') {
     const why = content.found === 'newer' ? 'is of a newer version of seglog' : `is damaged: ${content.reason}`
-    const known = { number, file, owner: undefined, probe: undefined, life: 'unknown' } as const
-    return { ...known, content: content.found, why, fingerprint: `${number}:${fingerprint}` }
+    const found = { number, file, owner: undefined, probe: undefined, life: 'unknown' } as const
+    return { ...found, content: content.found, why, fingerprint: `${number}:${fingerprint}` }
   }
   const before = claimed?.dead.find((lock) => lock.fingerprint === fingerprint)
   if (before) return before
@@ -75,7 +82,7 @@ function* examine(
   const probe = owner.socket === null ? undefined : yield* probeSocket(directory, owner.socket)
   const verdict = judge({ owner, self: env.identity, probe, startTimeNow: env.startTimeOf(owner.pid) })
   if (mustLookAgain(verdict.life, fingerprint, claimed)) {
-    const again = yield* readLock(file)
+    const again = yield* readLock(file, known)
     if (again?.fingerprint !== fingerprint) return undefined
   }
   return { number, file, content: 'sound', owner, probe, ...verdict, fingerprint }
@@ -93,9 +100,9 @@ interface LockRead {
 }
 
 /** What a lock file says; undefined when there is none. Failures of the disk pass. */
-export function* readLock(file: string): Steps<LockRead | undefined> {
+export function* readLock(file: string, known: KnownLocks): Steps<LockRead | undefined> {
   try {
-    return yield* withFile(file, 'read', readContent)
+    return yield* withFile(file, 'read', (handle) => readContent(handle, known))
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined
     if (hasCode(error, 'EINVAL') || hasCode(error, 'ELOOP')) return unreadable('it is not a regular file')
@@ -106,7 +113,7 @@ export function* readLock(file: string): Steps<LockRead | undefined> {
 /** Ours are shorter; for a longer one there is more room. */
 const LOCK_BYTES_USUAL = 1024
 
-function* readContent(handle: Handle): Steps<LockRead> {
+function* readContent(handle: Handle, known: KnownLocks): Steps<LockRead> {
   let bytes = Buffer.allocUnsafe(LOCK_BYTES_USUAL)
   for (let length = 0; ;) {
     if (length === bytes.length) bytes = Buffer.concat([bytes], LOCK_BYTES_MAX + 1)
@@ -120,8 +127,12 @@ function* readContent(handle: Handle): Steps<LockRead> {
     })
     length += got
     if (length > LOCK_BYTES_MAX) return unreadable('it is too long')
-    const content = decodeLock(bytes.subarray(0, length))
-    if (content.found === 'lock') return { content, fingerprint: content.owner.token }
+    const text = bytes.toString('latin1', 0, length)
+    const content = known.get(text) ?? decodeLock(bytes.subarray(0, length))
+    if (content.found === 'lock') {
+      known.set(text, content)
+      return { content, fingerprint: content.owner.token }
+    }
     // What its CRC confirms is whole; all else may have been cut short by the read, unless nothing follows.
     if (content.found === 'newer' || got === 0) {
       return { content, fingerprint: String(crc32(bytes.subarray(0, length))) }

@@ -10,6 +10,7 @@ import {
   type LockFinding,
   type LockSteps,
   ROUNDS_MAX,
+  type KnownLocks,
   type Survey,
   contended,
   probeSocket,
@@ -82,7 +83,7 @@ export function acquireLock(env: Environment, directory: string, calls: LockCall
 
 /** Who holds the lock and how that is known. Changes nothing. */
 export async function inspectLock(env: Environment, directory: string): Promise<LockState> {
-  const { locks } = await run(env, directory, survey(env, directory), 'now')
+  const { locks } = await run(env, directory, survey(env, directory, new Map()), 'now')
   const life = (['alive', 'unknown', 'dead'] as const).find((each) => locks.some((lock) => lock.life === each))
   return { life: life ?? 'free', locks }
 }
@@ -95,18 +96,19 @@ export async function breakLock(env: Environment, directory: string, options: Br
 }
 
 function* acquire(env: Environment, directory: string, broken: ReadonlySet<string>): LockSteps<WriterLock> {
+  const known: KnownLocks = new Map()
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const { locks } = yield* survey(env, directory)
+    const { locks } = yield* survey(env, directory, known)
     const obstacles = locks.filter((lock) => !isOver(lock, broken))
     const obstacle = obstacles.find((lock) => lock.life === 'alive') ?? obstacles[0]
     if (obstacle) throw refusal(env, directory, obstacle)
-    const claim = yield* claimNumber(env, directory, (locks.at(-1)?.number ?? 0) + 1)
+    const claim = yield* claimNumber(env, directory, (locks.at(-1)?.number ?? 0) + 1, known)
     if (!claim) continue
     try {
       const dead = locks.filter((lock) => lock.life === 'dead')
-      const found = yield* survey(env, directory, { token: claim.owner.token, dead })
+      const found = yield* survey(env, directory, known, { token: claim.owner.token, dead })
       if (isHeld(claim, found, broken)) {
-        yield* sweep(env, directory, claim, found)
+        yield* sweep(env, directory, claim, found, known)
         const predecessors = found.locks.filter((lock) => lock.number !== claim.number)
         return lockOf(env, directory, claim, predecessors)
       }
@@ -153,7 +155,12 @@ function lockOf(env: Environment, directory: string, claim: Claim, predecessors:
 }
 
 /** Undefined when another process was faster. */
-function* claimNumber(env: Environment, directory: string, number: number): LockSteps<Claim | undefined> {
+function* claimNumber(
+  env: Environment,
+  directory: string,
+  number: number,
+  known: KnownLocks,
+): LockSteps<Claim | undefined> {
   const { socket, listener } = yield* listenSomewhere(env, directory)
   const token = Buffer.from(env.randomBytes(16)).toString('hex')
   const { pid, startTime, bootId, pidNamespace, host } = env.identity
@@ -161,7 +168,9 @@ function* claimNumber(env: Environment, directory: string, number: number): Lock
   const claim: Claim = { number, owner, listener }
   const temporary = `${directory}/${temporaryName('lock', token)}`
   try {
-    yield* createFile(temporary, encodeLock(owner))
+    const content = encodeLock(owner)
+    known.set(content.toString('latin1'), { found: 'lock', owner })
+    yield* createFile(temporary, content)
     const won = yield* linkExclusively(temporary, `${directory}/${lockName(number)}`)
     yield* removeIfThere(temporary)
     if (won) return claim
@@ -218,7 +227,7 @@ function* linkExclusively(from: string, to: string): Steps<boolean> {
  * lock file names thereafter, is of no use to anyone: its owner died before its link. One whose owner linked and died
  * since our survey stays; it is the only proof of that death for other containers.
  */
-function* sweep(env: Environment, directory: string, claim: Claim, found: Survey): LockSteps<void> {
+function* sweep(env: Environment, directory: string, claim: Claim, found: Survey, known: KnownLocks): LockSteps<void> {
   const swept = found.locks.filter((lock) => lock.number !== claim.number)
   for (const lock of swept) yield* removeIfThere(lock.file)
   const refusing: number[] = []
@@ -231,7 +240,7 @@ function* sweep(env: Environment, directory: string, claim: Claim, found: Survey
     else refusing.push(socket)
   }
   if (refusing.length === 0) return
-  const { locks } = yield* survey(env, directory, { token: claim.owner.token, dead: [] })
+  const { locks } = yield* survey(env, directory, known, { token: claim.owner.token, dead: [] })
   const named = new Set(locks.map((lock) => lock.owner?.socket))
   for (const socket of refusing) if (!named.has(socket)) yield* removeIfThere(`${directory}/${socketName(socket)}`)
 }
@@ -240,7 +249,7 @@ function* sweep(env: Environment, directory: string, claim: Claim, found: Survey
 function* withdraw(directory: string, { number, owner, listener }: Claim): Steps<void> {
   const file = `${directory}/${lockName(number)}`
   try {
-    const found = yield* readLock(file)
+    const found = yield* readLock(file, new Map())
     if (found?.fingerprint === owner.token) yield* removeIfThere(file)
   } finally {
     listener?.close()
