@@ -76,7 +76,7 @@ function* readOpened(
   handle: Handle,
 ): Steps<SegmentEvidence> {
   const size = yield* step({ do: 'size', handle })
-  const bytes = Buffer.alloc(SEGMENT_HEADER.size)
+  const bytes = Buffer.allocUnsafe(SEGMENT_HEADER.size)
   const length = Math.min(size, bytes.length)
   yield* readExactly(handle, bytes, 0, length, 0)
   const header = ownHeader(decodeHeader(bytes.subarray(0, length)), walk.manifest.logId, ordinal)

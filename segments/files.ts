@@ -174,7 +174,7 @@ export function* readAll(handle: Handle, path: string, bytesMax: number): Steps<
       found: size,
     })
   }
-  const bytes = Buffer.alloc(size)
+  const bytes = Buffer.allocUnsafe(size)
   yield* readExactly(handle, bytes, 0, size, 0)
   return bytes
 }

@@ -1,5 +1,8 @@
-/** Buckets of a table that was just made; doubled whenever there are as many pairs. */
-const BUCKETS_START = 64
+/**
+ * Buckets of a table that was just made; doubled whenever there are as many pairs. So few that V8 has them in its heap,
+ * for there are several tables in each opening of a log.
+ */
+const BUCKETS_START = 16
 const NONE = -1
 /** Of the digits that are sorted by: of many pairs long ones in few passes, of few pairs short ones, whose counters are few. */
 const DIGIT_BITS = { many: 16, few: 8 } as const

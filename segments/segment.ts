@@ -92,7 +92,8 @@ export class Segment {
 /** A growing list of u32 numbers, four bytes each. */
 export class OffsetList {
   length = 0
-  private items = new Uint32Array(64)
+  /** So short that V8 has them in its heap: most lists of a simulated log stay so, and many are replaced while empty. */
+  private items = new Uint32Array(16)
 
   push(units: number): void {
     if (this.length === this.items.length) this.reserve(this.length + 1)

@@ -103,7 +103,7 @@ export function* readSlots(path: string): Steps<readonly (Slot | 'newer' | undef
 }
 
 function* slotsOf(handle: Handle): Steps<readonly (Slot | 'newer' | undefined)[]> {
-  const bytes = Buffer.alloc(SLOTS_FILE_BYTES)
+  const bytes = Buffer.allocUnsafe(SLOTS_FILE_BYTES)
   const length = yield* readUpTo(handle, bytes, 0, bytes.length, 0)
   return SLOT_OFFSETS.map((offset) => decodeSlot(bytes.subarray(offset, Math.min(length, offset + SLOT.size))))
 }

@@ -129,5 +129,6 @@ export function setEntry(entries: Map<string, TreeNode>, name: string, node: Tre
 }
 
 function keep(bytes: Uint8Array): Uint8Array {
-  return bytes.length <= ZEROS.length && isZero(bytes) ? ZEROS.subarray(0, bytes.length) : new Uint8Array(bytes)
+  // Copied into Node's pool where they are few: a buffer of their own costs five times as much.
+  return bytes.length <= ZEROS.length && isZero(bytes) ? ZEROS.subarray(0, bytes.length) : Buffer.from(bytes)
 }

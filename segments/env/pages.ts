@@ -39,6 +39,8 @@ export class Slabs {
 }
 
 export function isZero(bytes: Uint8Array): boolean {
+  // Most of what is written begins with a magic or a checksum.
+  if (bytes.length > 0 && bytes[0] !== 0) return false
   for (let at = 0; at < bytes.length; at += ZEROS.length) {
     const part = bytes.subarray(at, at + ZEROS.length)
     if (Buffer.compare(part, ZEROS.subarray(0, part.length)) !== 0) return false
