@@ -97,6 +97,10 @@ function* checkOpened(
   const told = segment.compression ?? compressionOf(undefined, verification.manifest.options)
   const place = { path, compression: header.found === 'header' ? header.header.compression : told }
   chain?.enter({ ...segment, header, baseTimestamp: key.baseTimestamp }, findings)
+  const noteBare = (units: Uint32Array): void => {
+    records += units.length
+    segment.places?.addAll(units)
+  }
   const scan = yield* new SegmentScanner(handle, end, key, FRAMES_START, {
     frame: (decoder, at, sequence) => {
       if (decoder.kind === KIND.record) {
@@ -106,6 +110,8 @@ function* checkOpened(
       const original = checkPayload(place, decoder, at, sequence, findings)
       chain?.frame(decoder, at, sequence, original)
     },
+    // Nothing in one can be wrong by itself, but that it lacks the hash that it should have.
+    bareRecords: chain === undefined ? noteBare : undefined,
     hole: (hole, before, after) => holes.add({ hole, from: before + 1, to: (after ?? lastSequence + 1) - 1 }),
   }).run('search')
   if (scan.unknownAt !== undefined) throw newerFormat(path)

@@ -1,28 +1,13 @@
 import type { Handle } from './env/environment.ts'
 import type { Steps } from './env/steps.ts'
 import { FilePart } from './file-part.ts'
-import { DIGEST_START, addToDigest } from './format/checksum.ts'
 import { FrameDecoder, type FrameFinding, wholeSequence } from './format/frame.ts'
-import { CHAIN_HEAD_BYTES, FRAME, FRAMES_START, KIND, NO_CLAIM, SEGMENT_BYTES_MAX, TAG, UNIT } from './format/layout.ts'
-import { OffsetList } from './segment.ts'
-import {
-  type Covered,
-  type Hole,
-  type LifecycleFrame,
-  type Scan,
-  type Stretch,
-  coveredStretch,
-  emptyStretch,
-} from './stretches.ts'
+import { FRAME, FRAMES_START, SEGMENT_BYTES_MAX, UNIT } from './format/layout.ts'
+import { FrameTaker, type FrameWatcher, type SegmentKey } from './frame-taker.ts'
+import { type Covered, type Hole, type Scan, type Stretch, coveredStretch, emptyStretch } from './stretches.ts'
 import { Window, WindowCrc, windowBytes } from './window.ts'
 
-/** What must be known of a segment to check its frames. */
-export interface SegmentKey {
-  readonly salt: number
-  readonly firstSequence: number
-  /** Undefined where the header is lost; the first frame holds it too. */
-  readonly baseTimestamp: bigint | undefined
-}
+export type { SegmentKey } from './frame-taker.ts'
 
 /** Beyond a hole: `stop` leaves what follows unread, `search` looks for valid frames up to the end of the file. */
 export type Beyond = 'stop' | 'search'
@@ -31,9 +16,7 @@ export type Beyond = 'stop' | 'search'
  * Told of what is found on the way. A scan that has one keeps no lists: its result holds the last stretch only, no holes,
  * places or definitions, so it takes the same memory however long the segment and however much is damaged.
  */
-export interface ScanWatcher {
-  /** A valid frame in its place; what the decoder says of it is valid during the call only. */
-  readonly frame?: (decoder: FrameDecoder, at: number, sequence: number) => void
+export interface ScanWatcher extends FrameWatcher {
   /** `before`: the last record in front of the hole. `after`: the first one behind it; undefined where none follows. */
   readonly hole: (hole: Hole, before: number, after: number | undefined) => void
 }
@@ -42,17 +25,12 @@ export interface ScanWatcher {
 export class SegmentScanner {
   private readonly part: FilePart
   private readonly decoder = new FrameDecoder()
+  private readonly taker: FrameTaker
   private readonly end: number
   private readonly key: SegmentKey
   private readonly from: number
   private readonly stretches: Stretch[] = []
   private readonly holes: Hole[] = []
-  private offsets = new OffsetList()
-  private claimedEnd: number
-  private digest = DIGEST_START
-  private base: bigint
-  private definitions: Uint8Array[] = []
-  private readonly lifecycles: LifecycleFrame[] = []
   private unknownAt: number | undefined
   private readonly watcher: ScanWatcher | undefined
   private covered: Covered | undefined
@@ -69,30 +47,26 @@ export class SegmentScanner {
     this.part = new FilePart(handle, end, new Window(windowBytes(end - from)))
     this.key = key
     this.from = from
-    this.claimedEnd = from
-    this.base = key.baseTimestamp ?? 0n
+    this.taker = new FrameTaker(key, this.decoder, from, end, watcher)
   }
 
   /** Before `run`: goes on behind what is covered, whose places are its own from now on, and counts the CRC of the bytes. */
   goOn(covered: Covered): this {
     this.covered = covered
-    this.offsets = covered.offsets
-    this.definitions = covered.definitions.slice()
-    this.claimedEnd = covered.claimedEnd
-    this.digest = covered.digest
+    this.taker.goOn(covered)
     this.bytes = new WindowCrc(covered.bytesCrc, covered.end)
     return this
   }
 
   *run(beyond: Beyond): Steps<Scan> {
-    const { covered } = this
-    if (covered && covered.end > this.from) this.stretches.push(coveredStretch(covered, this.key, this.base))
+    const { covered, taker } = this
+    if (covered && covered.end > this.from) this.stretches.push(coveredStretch(covered, this.key, this.taker.base))
     let at = yield* this.walk(covered?.end ?? this.from, this.key.firstSequence, this.stretches[0])
     const bytesCrc = this.bytes?.upTo(at, this.part.window)
     this.bytes = undefined
     // The first stretch always starts where the walk does: one behind a hole is never taken for it.
     if (this.stretches.length === 0) {
-      this.stretches.push(emptyStretch(this.from, this.key.firstSequence, this.base))
+      this.stretches.push(emptyStretch(this.from, this.key.firstSequence, this.taker.base))
     }
     while (at < this.end) {
       const finding = this.stopped
@@ -118,11 +92,11 @@ export class SegmentScanner {
     return {
       stretches: this.stretches,
       holes: this.holes,
-      claimedEnd: this.claimedEnd,
-      baseTimestamp: this.base,
-      definitions: this.definitions,
-      offsets: this.offsets,
-      lifecycles: this.lifecycles,
+      claimedEnd: taker.claimedEnd,
+      baseTimestamp: taker.base,
+      definitions: taker.definitions,
+      offsets: taker.offsets,
+      lifecycles: taker.lifecycles,
       unknownAt: this.unknownAt,
       bytesCrc,
       covered,
@@ -157,62 +131,14 @@ export class SegmentScanner {
         return at
       }
       if (stretch === undefined) {
-        stretch = emptyStretch(at, found, this.base)
+        stretch = emptyStretch(at, found, this.taker.base)
         if (this.watcher !== undefined) this.stretches.length = 0
         this.stretches.push(stretch)
       }
-      this.take(stretch, at)
+      this.taker.take(stretch, at)
       this.watcher?.frame?.(decoder, at, found)
-      at = this.follow(stretch, at + decoder.length)
+      at = this.taker.follow(this.part.window, stretch, at + decoder.length)
     }
-  }
-
-  /**
-   * Takes records that follow in order, as many as the window holds, as `walk` would one by one; returns where it stopped,
-   * for `walk` to see why. Nearly all frames of a scan pass here, so no call in it can wait and nothing is made for a frame:
-   * 75 ns for one of 44 bytes, half of that its CRC, against 180 with a generator and a BigInt for each.
-   */
-  private follow(stretch: Stretch, from: number): number {
-    const { decoder, key, watcher } = this
-    const { block, start, length } = this.part.window
-    let at = from
-    let { digest, claimedEnd } = this
-    let { lastSeen, wholeEnd } = stretch
-    let whole = lastSeen
-    let wholeDigest = 0
-    let delta = 0
-    let wide: bigint | undefined
-    let hashStart: number | undefined
-    while (decoder.read(block, at - start, length, at, key.salt) === 'frame' && decoder.kind === KIND.record) {
-      const sequence = lastSeen + 1
-      // The low 32 bits are enough: no segment holds as many records. Each brings its header, so it may stand where it does.
-      if (decoder.sequenceLow !== sequence >>> 0) break
-      if (decoder.claim !== NO_CLAIM) claimedEnd = Math.max(claimedEnd, at - decoder.claim * UNIT)
-      digest = addToDigest(digest, decoder.crc)
-      lastSeen = sequence
-      if (watcher === undefined) this.notePlace(sequence, at)
-      else watcher.frame?.(decoder, at, sequence)
-      at += decoder.length
-      if ((decoder.tag & TAG.batchEnd) === 0) continue
-      wholeEnd = at
-      whole = sequence
-      wholeDigest = digest
-      delta = decoder.timeDelta
-      wide = decoder.timestamp
-      hashStart = (decoder.tag & TAG.chained) === 0 ? undefined : decoder.hashStart
-    }
-    this.digest = digest
-    this.claimedEnd = claimedEnd
-    stretch.end = at
-    stretch.lastSeen = lastSeen
-    if (wholeEnd === stretch.wholeEnd) return at
-    stretch.wholeEnd = wholeEnd
-    stretch.lastSequence = whole
-    stretch.digest = wholeDigest
-    stretch.lastTimestamp = wide ?? this.base + BigInt(delta)
-    stretch.head = hashAt(block.bytes, hashStart)
-    stretch.definitions = this.definitions.length
-    return at
   }
 
   /**
@@ -222,42 +148,6 @@ export class SegmentScanner {
   private mayStandAt(sequence: number, at: number): boolean {
     const bytes = this.key.baseTimestamp === undefined ? SEGMENT_BYTES_MAX : at - FRAMES_START
     return sequence - this.key.firstSequence <= bytes / FRAME.size
-  }
-
-  private take(stretch: Stretch, at: number): void {
-    const { decoder } = this
-    if (decoder.claim !== NO_CLAIM) this.claimedEnd = Math.max(this.claimedEnd, at - decoder.claim * UNIT)
-    if (at === FRAMES_START && this.key.baseTimestamp === undefined) this.base = decoder.timestamp ?? 0n
-    this.digest = addToDigest(this.digest, decoder.crc)
-    stretch.end = at + decoder.length
-    const isKept = this.watcher === undefined
-    if (decoder.kind === KIND.dictionary && isKept) {
-      this.definitions.push(Uint8Array.from(decoder.source.subarray(decoder.payloadStart, decoder.payloadEnd)))
-    }
-    if (decoder.kind === KIND.lifecycle && isKept) {
-      const payload = Uint8Array.from(decoder.source.subarray(decoder.payloadStart, decoder.payloadEnd))
-      this.lifecycles.push({ payload, sequenceBefore: stretch.lastSeen })
-    }
-    if (decoder.kind === KIND.record) this.takeRecord(stretch, at)
-    if ((decoder.tag & TAG.batchEnd) === 0) return
-    stretch.wholeEnd = stretch.end
-    stretch.lastSequence = stretch.lastSeen
-    stretch.digest = this.digest
-    stretch.lastTimestamp = decoder.timestamp ?? this.base + BigInt(decoder.timeDelta)
-    stretch.head = hashAt(decoder.source, (decoder.tag & TAG.chained) === 0 ? undefined : decoder.hashStart)
-    if (decoder.kind === KIND.checkpoint) stretch.checkpoint = { end: stretch.end, sequence: stretch.lastSeen }
-    stretch.definitions = this.definitions.length
-  }
-
-  private takeRecord(stretch: Stretch, at: number): void {
-    stretch.lastSeen += 1
-    if (this.watcher === undefined) this.notePlace(stretch.lastSeen, at)
-  }
-
-  private notePlace(sequence: number, at: number): void {
-    const index = sequence - this.key.firstSequence
-    while (this.offsets.length < index) this.offsets.push(0)
-    this.offsets.push(at / UNIT)
   }
 
   /** The next place at or after `at` where a valid frame stands. Each multiple of `UNIT` is tried. */
@@ -292,9 +182,4 @@ export class SegmentScanner {
   private endsAt(at: number): FrameFinding {
     return at >= this.end ? 'zeros' : 'short'
   }
-}
-
-/** A copy: the block is read into again. */
-function hashAt(bytes: Buffer, start: number | undefined): Buffer | undefined {
-  return start === undefined ? undefined : Buffer.from(bytes.subarray(start, start + CHAIN_HEAD_BYTES))
 }

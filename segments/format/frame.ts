@@ -202,7 +202,7 @@ export class FrameDecoder {
     this.kind = this.tag & TAG.kindMask
     this.claim = bytes[at + CLAIM]! | (bytes[at + CLAIM + 1]! << 8) | (bytes[at + CLAIM + 2]! << 16)
     this.sequenceLow = readWord(bytes, at + SEQUENCE) >>> 0
-    this.timeDelta = (readWord(bytes, at + TIME) >>> 0) + (bytes[at + TIME + 4]! | (bytes[at + TIME + 5]! << 8)) * HALF
+    this.timeDelta = timeDeltaAt(bytes, at)
   }
 
   private takePayload(bytes: Buffer, at: number, length: number): FrameFinding {
@@ -241,6 +241,11 @@ export class FrameDecoder {
     this.payloadStart = at
     return at <= payloadEnd
   }
+}
+
+/** Of the frame at `bytes[at…]`. */
+export function timeDeltaAt(bytes: Buffer, at: number): number {
+  return (readWord(bytes, at + TIME) >>> 0) + (bytes[at + TIME + 4]! | (bytes[at + TIME + 5]! << 8)) * HALF
 }
 
 function readWord(bytes: Buffer, at: number): number {
