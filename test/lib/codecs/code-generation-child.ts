@@ -12,7 +12,7 @@ const codec = cbor()
 const encoder = codec.encoder([])
 const decoder = codec.decoder()
 const read: unknown[] = []
-for (let n = 0; n < 40; n++) {
+for (let n = 0; n < 300; n++) {
   const bytes = Uint8Array.from(encoder.encode({ n, side: 'buy' }))
   for (const definition of encoder.takeDefinitions() ?? []) decoder.define(definition)
   read.push(decoder.decode(bytes, 0, bytes.length, encoder.plain))

@@ -9,6 +9,6 @@ test.each([
   [false, ['--disallow-code-generation-from-strings']],
 ] as const)('records read alike where code may be made of text: %s', (compiles, flags) => {
   const output = execFileSync(process.execPath, [...flags, '--import', 'tsx', child], { encoding: 'utf8' })
-  const read = Array.from({ length: 40 }, (_, n) => ({ n, side: 'buy' }))
+  const read = Array.from({ length: 300 }, (_, n) => ({ n, side: 'buy' }))
   expect(JSON.parse(output)).toStrictEqual({ compiles, read })
 })

@@ -124,18 +124,33 @@ describe('the reader agrees with the guard and cbor-x', () => {
   })
 })
 
-test('a record that is cut, at any place, is an error of its own', () => {
-  const decoder = decoderOf([['side', 'price', 'list', 'text']])
-  const text = 'a text of more than twelve characters, and ü'
-  const bytes = Uint8Array.from([0xd9, 0xe0, 0, 0x84, 0x63, 98, 117, 121, 0x19, 1, 2, 0x82, 0xfb, 64, 9, 33, 0, 0, 0, 0, 0, 0x1b, 0, 0, 0, 0, 0, 0, 0, 9, 0x78, Buffer.byteLength(text), ...Buffer.from(text)]) // prettier-ignore
-  expect(decoder.decode(bytes, 0, bytes.length, false)).toMatchObject({ side: 'buy', price: 258, text })
-  for (let length = 0; length < bytes.length; length++) {
-    const cutShort = expect.objectContaining({
-      code: 'DECODE',
-      message: expect.stringContaining('cut short') as string,
-    }) as Error
-    expect(() => decoder.decode(bytes, 0, length, false)).toThrow(cutShort)
-  }
+/** After so many reads a shape has a function of its own. */
+const COMPILED = 300
+
+describe.each([1, COMPILED])('a record that is cut, at any place, is an error of its own: after %i reads', (reads) => {
+  const long = 'a text of more than twelve characters, and ü'
+  test.each([
+    ['side', 'buy', [0x63, 98, 117, 121]],
+    ['count', 258, [0x19, 1, 2]],
+    ['bytes', 66_051, [0x1a, 0, 1, 2, 3]],
+    ['price', 3.125, [0xfb, 64, 9, 0, 0, 0, 0, 0, 0]],
+    ['list', [0.5, 9n], [0x82, 0xfb, 63, 224, 0, 0, 0, 0, 0, 0, 0x1b, 0, 0, 0, 0, 0, 0, 0, 9]],
+    ['digits', '1234567890123456789', [0x73, ...Buffer.from('1234567890123456789')]],
+    ['text', long, [0x78, Buffer.byteLength(long), ...Buffer.from(long)]],
+  ])('%s', (key, value, item) => {
+    const decoder = decoderOf([['n', key]])
+    const bytes = Uint8Array.from([0xd9, 0xe0, 0, 0x82, 7, ...item])
+    for (let n = 0; n < reads; n++) {
+      expect(decoder.decode(bytes, 0, bytes.length, false)).toStrictEqual({ n: 7, [key]: value })
+    }
+    for (let length = 0; length < bytes.length; length++) {
+      const cutShort = expect.objectContaining({
+        code: 'DECODE',
+        message: expect.stringContaining('cut short') as string,
+      }) as Error
+      expect(() => decoder.decode(bytes, 0, length, false)).toThrow(cutShort)
+    }
+  })
 })
 
 describe('shapes whose objects are made by a compiled function', () => {
@@ -162,7 +177,7 @@ describe('shapes whose objects are made by a compiled function', () => {
     const expected = [keys, ['twice', 'twice'], ['__proto__', '__proto_']].map((shape) =>
       Object.fromEntries(shape.map((key, index) => [key, index])),
     )
-    for (let n = 0; n < 40; n++) {
+    for (let n = 0; n < COMPILED; n++) {
       for (const [id, count] of [keys.length, 2, 2].entries()) {
         const bytes = Uint8Array.of(0xd9, 0xe0, id, ...array(count))
         const value = decoder.decode(bytes, 0, bytes.length, false)
@@ -175,7 +190,7 @@ describe('shapes whose objects are made by a compiled function', () => {
   test('have fewer values now and then, and other keys when they are defined anew', () => {
     const decoder = decoderOf([['a', 'b']])
     const read = (...bytes: number[]): unknown => decoder.decode(Uint8Array.from(bytes), 0, bytes.length, false)
-    for (let n = 0; n < 40; n++) {
+    for (let n = 0; n < COMPILED; n++) {
       expect(read(0xd9, 0xe0, 0, 0x82, 1, 2)).toStrictEqual({ a: 1, b: 2 })
       expect(read(0xd9, 0xe0, 0, 0x81, 1)).toStrictEqual({ a: 1 })
     }
@@ -204,6 +219,17 @@ test('a buffer may begin where the one before began, and be longer', () => {
       source.set(bytes)
       expect(decoder.decode(source, 0, bytes.length, false)).toStrictEqual({ text: 'x'.repeat(length) })
     }
+  }
+})
+
+test('a buffer may hold other bytes each time', () => {
+  const decoder = decoderOf([['text', 'price']])
+  const source = Buffer.alloc(64)
+  for (let n = 0; n < COMPILED + 10; n++) {
+    const bytes = Uint8Array.of(0xd9, 0xe0, 0, 0x82, 0x63, 0x61, 0x61 + (n % 26), 0x61, 0x19, n >> 8, n & 255)
+    source.set(bytes, n % 8)
+    const value = decoder.decode(source, n % 8, (n % 8) + bytes.length, false)
+    expect(value).toStrictEqual({ text: `a${String.fromCharCode(0x61 + (n % 26))}a`, price: n })
   }
 })
 
