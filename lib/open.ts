@@ -6,6 +6,7 @@ import { invalid, mustBeObject, wrapSystemError } from '../segments/errors.ts'
 import type { RunIdentity } from '../segments/format/manifest.ts'
 import { type WriterLock, acquireLock } from '../segments/lock.ts'
 import type { LockCalls } from '../segments/lock-survey.ts'
+import { NameSyncs } from '../segments/name-syncs.ts'
 import { SlotsFile } from '../segments/slots-file.ts'
 import { Writer } from '../segments/writer.ts'
 import { type KeyDefinition, adoptKeys, readKeys } from './keys/definitions.ts'
@@ -92,7 +93,15 @@ export async function openLogWith<T>(
     const dead = lock.predecessors
     const sameBoot = bootId !== '' && dead.length > 0 && dead.every(({ owner }) => owner?.bootId === bootId)
     try {
-      return await start({ env: environment, directory: path, options: resolved, sameBoot, lock, run, seal })
+      return await start({
+        env: new NameSyncs(environment, path),
+        directory: path,
+        options: resolved,
+        sameBoot,
+        lock,
+        run,
+        seal,
+      })
     } catch (error) {
       lock.release()
       throw error
@@ -148,7 +157,7 @@ export async function openReadOnly<T = unknown>(
 }
 
 interface Start<T> {
-  readonly env: Environment
+  readonly env: NameSyncs
   readonly directory: string
   readonly options: ResolvedOptions<T>
   readonly sameBoot: boolean

@@ -1,4 +1,4 @@
-import type { Environment, Handle } from '../segments/env/environment.ts'
+import type { Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { compressionOf } from '../segments/compression.ts'
 import { removeIfThere, withFile } from '../segments/files.ts'
@@ -14,6 +14,7 @@ import {
 } from '../segments/format/names.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { ManifestStore } from '../segments/manifest-store.ts'
+import type { NameSyncs } from '../segments/name-syncs.ts'
 import type { Segment, SegmentPlan } from '../segments/segment.ts'
 import { writeFirstSlot } from '../segments/slots-file.ts'
 import { keepAside, moveAside } from './aside.ts'
@@ -42,7 +43,7 @@ export interface Acted {
  * does not list them any more.
  */
 export function* act(
-  env: Environment,
+  env: NameSyncs,
   inspection: Inspection,
   manifest: Manifest,
   plan: RecoveryPlan,
@@ -68,7 +69,7 @@ export function* act(
   const start = { ...manifest, generation: Math.max(manifest.generation, ...inspection.generations) }
   // One that cannot be read is not the previous one that is kept.
   const readable = inspection.generations.filter((generation) => generation <= manifest.generation)
-  const manifests = new ManifestStore(env, directory, start, readable, () => position)
+  const manifests = new ManifestStore(env, start, readable, () => position)
   yield* manifests.update((latest) => nextManifest(work, latest, tail, spare))
   const slotTurn = 1 - inspection.slotTurn
   const slotsPath = `${directory}/${SLOTS_NAME}`

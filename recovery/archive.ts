@@ -50,7 +50,9 @@ export function* bringBack(
   watch.expect(2 * bytesOf(lines))
   const places = yield* watched(checkedPlaces(directory, lines, watch), watch)
   const { logId } = manifests.latest
-  for (const [archive, own] of places) yield* watched(placeAll(env, archive, directory, logId, own, watch), watch)
+  for (const [archive, own] of places) {
+    yield* manifests.names.giving(watched(placeAll(env, archive, directory, logId, own, watch), watch))
+  }
   yield* updateLines(manifests, lines, ({ place: _, ...line }) => ({ ...line, state: 'sealed' }))
   for (const [archive, own] of places) yield* removeAll(archive, own)
   watch.end()

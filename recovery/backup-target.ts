@@ -4,6 +4,7 @@ import { SeglogError, invalid } from '../segments/errors.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { ManifestStore } from '../segments/manifest-store.ts'
+import { NameSyncs } from '../segments/name-syncs.ts'
 
 /**
  * A directory in which a copy or a salvage makes a log. Its first manifest says that it is unfinished, so that one that
@@ -25,7 +26,7 @@ export class BackupTarget {
     if (found.length > 0)
       throw invalid('the directory to write to', 'empty', `${found.length} files in ${this.directory}`)
     const start = { ...manifest, generation: 0, segments: [], clean: null }
-    this.manifests = new ManifestStore(this.env, this.directory, start, [], () => NOWHERE)
+    this.manifests = new ManifestStore(new NameSyncs(this.env, this.directory), start, [], () => NOWHERE)
     yield* this.manifests.update((latest) => ({ ...latest, unfinished: by }))
   }
 

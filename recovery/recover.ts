@@ -1,4 +1,4 @@
-import type { Environment, Handle } from '../segments/env/environment.ts'
+import type { Handle } from '../segments/env/environment.ts'
 import { type Steps, runNow, step } from '../segments/env/steps.ts'
 import { compressionOf, mustBeAbleTo } from '../segments/compression.ts'
 import { SeglogError, newerFormat } from '../segments/errors.ts'
@@ -7,6 +7,7 @@ import type { CompressionName } from '../segments/format/compression.ts'
 import { CHAIN, COMPRESSION } from '../segments/format/layout.ts'
 import type { Manifest, RunIdentity } from '../segments/format/manifest.ts'
 import type { WriterStart } from '../segments/rolling.ts'
+import type { NameSyncs } from '../segments/name-syncs.ts'
 import { SidecarStore } from '../segments/sidecar-store.ts'
 import { act } from './act.ts'
 import { firstManifest } from './create.ts'
@@ -44,7 +45,7 @@ export interface Recovered {
  * the report says is durable when this returns. Throws CORRUPT, UNSUPPORTED_FORMAT, INVALID_ARGUMENT, DISK_FULL, IO;
  * nothing was lost then, and it can be tried again.
  */
-export function recover(env: Environment, directory: string, options: RecoverOptions): Recovered {
+export function recover(env: NameSyncs, directory: string, options: RecoverOptions): Recovered {
   const started = env.monotonicMs()
   const inspection = runNow(env, inspect(directory))
   if (inspection.state === 'traces') throw tracesError(inspection)

@@ -1,11 +1,11 @@
 import type { Environment } from './env/environment.ts'
-import { type Steps, runLater, runNow, step } from './env/steps.ts'
+import { type Steps, runLater, runNow } from './env/steps.ts'
 import { SeglogError, wrapSystemError } from './errors.ts'
 import { discard } from './files.ts'
 import { segmentName, temporaryName } from './format/names.ts'
 import { type ManifestStore, nonce, withLine } from './manifest-store.ts'
 import type { SegmentHandles, SegmentPlan } from './segment.ts'
-import { closeSegment, drawSalt, openSegment, renameOnce } from './segment-files.ts'
+import { closeSegment, drawSalt, openSegment } from './segment-files.ts'
 import { roundUp } from './space.ts'
 import { type Spare, awaited, filling, fillingAwaited, newSpare, refused } from './spare.ts'
 
@@ -267,8 +267,8 @@ export class Allocator {
    */
   private *name(spare: Spare): Steps<SegmentHandles | undefined> {
     const path = this.path(segmentName(spare.plan.ordinal))
-    yield* renameOnce(spare.temporary, path)
-    yield* step({ do: 'syncDirectory', path: this.directory })
+    if (!spare.named) yield* this.manifests.names.give(spare.temporary, path)
+    spare.named = true
     if (spare.phase === 'ready') return undefined
     const { ordinal, salt, segmentBytes } = spare.plan
     yield* this.manifests.update((manifest) => withLine(manifest, { state: 'open', ordinal, salt, segmentBytes }))

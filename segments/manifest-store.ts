@@ -1,9 +1,10 @@
 import type { Environment } from './env/environment.ts'
-import { type Steps, step } from './env/steps.ts'
+import type { Steps } from './env/steps.ts'
 import { createFile, removeIfThere } from './files.ts'
 import { type Manifest, type SegmentLine, encodeManifest } from './format/manifest.ts'
 import { manifestName, temporaryName } from './format/names.ts'
 import type { Position } from './format/slots.ts'
+import type { NameSyncs } from './name-syncs.ts'
 
 /** How many generations stay: the newest, and the one before it for the day the newest cannot be read. */
 const KEPT = 2
@@ -15,21 +16,13 @@ export class ManifestStore {
    * or not a manifest says so yet, and the next generation says it.
    */
   latest: Manifest
-  private readonly env: Environment
-  private readonly directory: string
+  readonly names: NameSyncs
   /** What is durable now, for the lower bound that each generation carries; the writer puts its own in. */
   position: () => Position
   private onDisk: number[]
 
-  constructor(
-    env: Environment,
-    directory: string,
-    latest: Manifest,
-    onDisk: readonly number[],
-    position: () => Position,
-  ) {
-    this.env = env
-    this.directory = directory
+  constructor(names: NameSyncs, latest: Manifest, onDisk: readonly number[], position: () => Position) {
+    this.names = names
     this.latest = latest
     this.onDisk = [...onDisk].sort((a, b) => a - b)
     this.position = position
@@ -42,12 +35,11 @@ export class ManifestStore {
   *update(change: (manifest: Manifest) => Manifest): Steps<void> {
     const generation = this.latest.generation + 1
     this.latest = { ...change(this.latest), generation, highWatermark: this.position() }
-    const temporary = this.path(temporaryName('manifest', nonce(this.env)))
+    const temporary = this.path(temporaryName('manifest', nonce(this.names)))
     const name = this.path(manifestName(generation))
     const content = encodeManifest(this.latest)
     yield* createFile(temporary, content)
-    yield* step({ do: 'rename', from: temporary, to: name })
-    yield* step({ do: 'syncDirectory', path: this.directory })
+    yield* this.names.give(temporary, name)
     this.onDisk.push(generation)
     this.onDisk.sort((a, b) => a - b)
     const old = this.onDisk.slice(0, -KEPT)
@@ -56,7 +48,7 @@ export class ManifestStore {
   }
 
   private path(name: string): string {
-    return `${this.directory}/${name}`
+    return `${this.names.directory}/${name}`
   }
 }
 

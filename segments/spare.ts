@@ -11,6 +11,8 @@ export interface Spare {
   readonly temporary: string
   phase: Phase
   handles: SegmentHandles | undefined
+  /** Whether its name is on disk: from then on a manifest may list it. */
+  named: boolean
   /** Whether records are there that are to be written to it. */
   awaited: boolean
   /** Why its zeros could not be written. */
@@ -20,7 +22,16 @@ export interface Spare {
 }
 
 export function newSpare(plan: SegmentPlan, temporary: string): Spare {
-  return { plan, temporary, phase: 'filling', handles: undefined, awaited: false, failure: undefined, dropped: false }
+  return {
+    plan,
+    temporary,
+    phase: 'filling',
+    handles: undefined,
+    named: false,
+    awaited: false,
+    failure: undefined,
+    dropped: false,
+  }
 }
 
 /** Makes the file of a spare, all zeros, under its temporary name. */

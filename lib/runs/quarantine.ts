@@ -4,6 +4,7 @@ import { runNow } from '../../segments/env/steps.ts'
 import { SeglogError } from '../../segments/errors.ts'
 import { acquireLock } from '../../segments/lock.ts'
 import { ManifestStore } from '../../segments/manifest-store.ts'
+import { NameSyncs } from '../../segments/name-syncs.ts'
 
 /**
  * Seals a run that cannot be opened for writing, because acknowledged records are lost: one more manifest, and not a byte
@@ -19,7 +20,7 @@ export async function quarantineAsItIs(env: Environment, directory: string): Pro
     }
     const newest = { ...manifest, generation: Math.max(manifest.generation, ...generations) }
     const readable = generations.filter((generation) => generation <= manifest.generation)
-    const manifests = new ManifestStore(env, directory, newest, readable, () => manifest.highWatermark)
+    const manifests = new ManifestStore(new NameSyncs(env, directory), newest, readable, () => manifest.highWatermark)
     runNow(
       env,
       manifests.update((latest) => ({ ...latest, status: 'quarantined' })),

@@ -1,5 +1,4 @@
 import { vi } from 'vitest'
-import type { Environment } from '../../segments/env/environment.ts'
 import type { Steps } from '../../segments/env/steps.ts'
 import { type Manifest, encodeManifest } from '../../segments/format/manifest.ts'
 
@@ -194,11 +193,10 @@ export function writesTheManifestInPlace(): Promise<Door> {
       ManifestStore: class extends ManifestStore {
         declare latest: Manifest
         declare position: () => Manifest['highWatermark']
-        declare env: Environment
-        declare directory: string;
+        declare names: { readonly directory: string };
         *update(change: (manifest: Manifest) => Manifest): Steps<void> {
           this.latest = { ...change(this.latest), generation: 1, highWatermark: this.position() }
-          const path = `${this.directory}/manifest-0000000001.json`
+          const path = `${this.names.directory}/manifest-0000000001.json`
           const isThere = (yield { do: 'stat', path }) !== undefined
           const handle = (yield { do: 'open', path, access: isThere ? 'write' : 'create' }) as never
           const from = encodeManifest(this.latest)
@@ -206,7 +204,20 @@ export function writesTheManifestInPlace(): Promise<Door> {
           yield { do: 'write', handle, from, start: 0, length: from.length, position: 0 }
           yield { do: 'sync', handle }
           yield { do: 'close', handle }
-          yield { do: 'syncDirectory', path: this.directory }
+          yield { do: 'syncDirectory', path: this.names.directory }
+        }
+      },
+    })),
+  )
+}
+
+/** A failed sync of the directory means nothing to who gave other names there at the same time. */
+export function letsSyncsAnswerAlone(): Promise<Door> {
+  return withModules(
+    mock<Classes<'NameSyncs'>>('../../segments/name-syncs.ts', ({ NameSyncs }) => ({
+      NameSyncs: class extends NameSyncs {
+        isOurs(): boolean {
+          return false
         }
       },
     })),

@@ -3,7 +3,7 @@ import * as sound from '../../lib/testing.ts'
 import type { Command, Environment, ExploreOptions, LogSetup } from '../../lib/testing.ts'
 import * as modules from './mutated-modules.ts'
 import * as mutants from './mutants.ts'
-import { damagedRecord, staleBytes } from './named-cases.ts'
+import { damagedRecord, staleBytes, takenAlong } from './named-cases.ts'
 
 /**
  * The tests must be able to fail: each bug of this list, planted, is caught within seconds, and the same search without it
@@ -169,6 +169,13 @@ describe('a planted bug is caught: the log', () => {
     console.log(`ignores the salt: by a named case, ${await caught(() => staleBytes(mutant))}`)
   })
 
+  test('lets each sync of the directory answer for itself alone', async () => {
+    const mutant = await modules.letsSyncsAnswerAlone()
+    console.log(
+      `lets each sync of the directory answer alone: by a named case, ${await caught(() => takenAlong(mutant))}`,
+    )
+  })
+
   test('treats a flipped bit as a torn tail', async () => {
     const mutant = await modules.callsDamageTorn()
     console.log(`treats a flipped bit as a torn tail: by a named case, ${await caught(() => damagedRecord(mutant))}`)
@@ -183,5 +190,6 @@ describe('and without a bug the same search finds nothing', () => {
   test('named cases', async () => {
     await staleBytes(sound)
     await damagedRecord(sound)
+    await takenAlong(sound)
   })
 })

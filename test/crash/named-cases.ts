@@ -1,4 +1,4 @@
-import type { Command, SimulatedEnvironment } from '../../lib/testing.ts'
+import type { Call, Command, SimulatedEnvironment } from '../../lib/testing.ts'
 
 /** Cases that no crash alone makes: bytes of another life, and bits that rot. They run on a sound log and on broken ones. */
 type Door = typeof import('../../lib/testing.ts')
@@ -54,6 +54,43 @@ export async function staleBytes(door: Door): Promise<void> {
   const found = await reopened(door, next.crash(2))
   if (typeof found !== 'string')
     throw new NamedCaseFailed('a frame of an earlier life was taken for an acknowledged one')
+}
+
+/**
+ * A segment is sealed while the next but one gets its name. The sync of the directory that fails is that of the sealing:
+ * the system forgets the other name with it, and says OK to the sync of that. What is acknowledged into the segment
+ * must not go with its name.
+ */
+export async function takenAlong(door: Door): Promise<void> {
+  const env = door.simulate(1, { landing: 'prompt' })
+  const { log } = await env.drive(door.openSimulated(env, { ...SETUP, values: door.BYTE_VALUES }))
+  let acknowledged = 0
+  const commits = async (count: number): Promise<void> => {
+    for (let n = 1; n <= count; n++) {
+      const told = log.commit(new Uint8Array(40)).then((sequence) => (acknowledged = sequence))
+      await env.drive(told).catch(() => undefined)
+      await env.settle()
+    }
+  }
+  // The second segment is prepared here.
+  await commits(8)
+  const syncs: Call[] = []
+  const isSync = (call: Call, which: number): boolean => {
+    if (call.do === 'syncDirectory' && !syncs.includes(call)) syncs.push(call)
+    return syncs[which] === call
+  }
+  const [ofSealing, ofNaming] = [0, 1].map((which) => env.hold((call) => isSync(call, which)))
+  await commits(12)
+  if (syncs.length !== 2) throw new Error(`${syncs.length} syncs are out`)
+  env.calls.fault({ when: ({ do: what }) => what === 'syncDirectory', outcome: 'sync-fails-and-drops-dirty-pages' })
+  ofSealing!()
+  await env.settle()
+  ofNaming!()
+  await commits(10)
+  const found = await reopened(door, env.crash(1, { unsynced: 'lost' }))
+  if (typeof found === 'string') throw new NamedCaseFailed(`the log was refused with ${found}`)
+  if (found.last < acknowledged)
+    throw new NamedCaseFailed(`${found.last} of ${acknowledged} acknowledged records are there`)
 }
 
 /** Every bit of every acknowledged byte, turned round: an error or a loss that is named, never a shorter log. */

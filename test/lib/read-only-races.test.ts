@@ -4,6 +4,7 @@ import { act } from '../../recovery/act.ts'
 import { inspect } from '../../recovery/inspect.ts'
 import { planRecovery } from '../../recovery/plan.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
+import { NameSyncs } from '../../segments/name-syncs.ts'
 import type { Steps } from '../../segments/env/steps.ts'
 import { DIR, type Item, fill, forgetSlots, item, machine, openNow } from '../recovery/world.ts'
 import { readerOf, upTo, walk } from './interleaved.ts'
@@ -25,7 +26,7 @@ function recovering(env: SimulatedEnvironment): { readonly step: () => boolean }
   const whole = function* (): Steps<void> {
     const inspection = yield* inspect(DIR)
     const { manifest } = inspection
-    yield* act(env, inspection, manifest!, planRecovery(inspection, manifest!, false))
+    yield* act(new NameSyncs(env, DIR), inspection, manifest!, planRecovery(inspection, manifest!, false))
   }
   const steps = whole()
   let turn = steps.next()

@@ -244,3 +244,50 @@ describe('A12 a disk that fills up', () => {
     },
   )
 })
+
+describe('a sync of the directory that fails, and takes along names that are not on disk yet', () => {
+  const RECORDS = 200
+  const DROPS = 'sync-fails-and-drops-dirty-pages'
+
+  interface Run {
+    readonly it: Subject
+    /** How many records were acknowledged when the power is cut. */
+    readonly acknowledged: number
+    readonly isStruck: boolean
+  }
+
+  async function run(seed: number, which: number): Promise<Run> {
+    const it = await subject(seed)
+    let count = 0
+    it.sim.calls.fault({ when: (call) => call.do === 'syncDirectory' && ++count === which, outcome: DROPS })
+    let acknowledged = 0
+    const note = (sequence: number): void => void (acknowledged = Math.max(acknowledged, sequence))
+    const fill = record(1)
+    // Rolls so close to each other that one segment is sealed while the next is named.
+    for (let n = 1; n <= RECORDS; n++) {
+      try {
+        if (n % 45 === seed % 45) note(it.log.commitSync(fill))
+        else it.log.commit(fill).then(note, () => undefined)
+      } catch (error) {
+        expect((error as { readonly code: string }).code).toMatch(/IO|FAILED/)
+      }
+      if (n % 20 === 0) await it.sim.drive(it.log.sync()).catch(() => undefined)
+    }
+    return { it, acknowledged, isStruck: count >= which }
+  }
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'nothing that was acknowledged goes with them: the %i. of them',
+    async (which) => {
+      let struck = 0
+      for (let seed = 1; seed <= 20; seed++) {
+        const { it, acknowledged, isStruck } = await run(seed, which)
+        if (isStruck) struck += 1
+        const after = await on(it.sim.crash(seed, { unsynced: 'lost' }))
+        expect(after.log.highWatermark, `seed ${seed}`).toBeGreaterThanOrEqual(acknowledged)
+        await closeClean(after)
+      }
+      expect(struck).toBe(20)
+    },
+  )
+})

@@ -1,5 +1,6 @@
 import { recover } from '../../recovery/recover.ts'
 import type { RecoverOptions } from '../../recovery/recover.ts'
+import { NameSyncs } from '../../segments/name-syncs.ts'
 import type { RecoveryReport } from '../../recovery/report.ts'
 import { cbor } from '../../lib/codecs/cbor.ts'
 import { Log } from '../../lib/log.ts'
@@ -49,7 +50,7 @@ export function openNow(
   options: Partial<RecoverOptions> & { readonly segmentBytes?: number; readonly trailBytes?: number } = {},
 ): Log<Item> {
   const settings = resolved(options.segmentBytes ?? SEGMENT_BYTES, options.trailBytes)
-  const recovered = recover(env, DIR, {
+  const recovered = recover(new NameSyncs(env, DIR), DIR, {
     codec: codec.name,
     segmentBytes: settings.segmentBytes,
     onDamage: options.onDamage ?? 'refuse',

@@ -6,6 +6,7 @@ import { type SimulatedEnvironment, simulate } from '../../segments/env/simulate
 import { SeglogError } from '../../segments/errors.ts'
 import type { Manifest } from '../../segments/format/manifest.ts'
 import { ManifestStore } from '../../segments/manifest-store.ts'
+import { NameSyncs } from '../../segments/name-syncs.ts'
 import type { SegmentPlan } from '../../segments/segment.ts'
 
 const BYTES = 8192
@@ -36,7 +37,7 @@ interface Bench {
 function bench(seed = 1): Bench {
   const sim = simulate(seed, { trace: true })
   sim.files.makeDirectory('/log')
-  const manifests = new ManifestStore(sim, '/log', FIRST, [], () => FIRST.highWatermark)
+  const manifests = new ManifestStore(new NameSyncs(sim, '/log'), FIRST, [], () => FIRST.highWatermark)
   const allocator = new Allocator(sim, '/log', manifests, BYTES, () => undefined)
   return { sim, allocator, manifests }
 }

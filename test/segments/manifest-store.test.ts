@@ -3,6 +3,7 @@ import { runLater, runNow } from '../../segments/env/steps.ts'
 import { type SimulatedEnvironment, simulate } from '../../segments/env/simulated.ts'
 import { type Manifest, type OpenLine, decodeManifest } from '../../segments/format/manifest.ts'
 import { ManifestStore, withLine } from '../../segments/manifest-store.ts'
+import { NameSyncs } from '../../segments/name-syncs.ts'
 
 const FIRST: Manifest = {
   generation: 1,
@@ -26,7 +27,11 @@ function opened(seed: number): { readonly sim: SimulatedEnvironment; readonly st
   const sim = simulate(seed)
   sim.files.makeDirectory('/log')
   let sequence = 0
-  const store = new ManifestStore(sim, '/log', FIRST, [], () => ({ ordinal: 1, offset: 0, sequence: ++sequence }))
+  const store = new ManifestStore(new NameSyncs(sim, '/log'), FIRST, [], () => ({
+    ordinal: 1,
+    offset: 0,
+    sequence: ++sequence,
+  }))
   return { sim, store }
 }
 
@@ -132,8 +137,7 @@ describe('generations of the manifest', () => {
     const sim = simulate(1)
     sim.files.makeDirectory('/log')
     const store = new ManifestStore(
-      sim,
-      '/log',
+      new NameSyncs(sim, '/log'),
       { ...FIRST, later: { a: 1 } } as Manifest,
       [1],
       () => FIRST.highWatermark,
