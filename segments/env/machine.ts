@@ -76,7 +76,7 @@ export class Machine {
   }
 
   async settle(): Promise<void> {
-    do await new Promise<void>((resolve) => this.turns.ask(resolve))
+    do await new Promise<void>((resolve) => this.turns.whenIdle(resolve))
     while (this.busy)
   }
 

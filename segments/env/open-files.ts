@@ -52,7 +52,7 @@ export class OpenFiles {
         return this.#openFile(call.path, call.access, call.durable ?? false)
       case 'read': {
         const { file } = this.get(call.handle, 'read')
-        return tree.read(file, call.position, call.into.subarray(call.start, call.start + call.length))
+        return tree.read(file, call.position, partOf(call.into, call.start, call.length))
       }
       case 'write':
         return this.#write(call, true)
@@ -90,8 +90,7 @@ export class OpenFiles {
     const { file, access, durable } = this.get(call.handle, 'write')
     if (access === 'read') throw systemError('EBADF', 'write')
     if (call.times !== undefined) return this.#write(inOnePiece(call), asOpened)
-    const from = call.from.subarray(call.start, call.start + call.length)
-    return this.#tree.write(file, call.position, from, asOpened && durable)
+    return this.#tree.write(file, call.position, partOf(call.from, call.start, call.length), asOpened && durable)
   }
 
   #openFile(path: string, access: Access, durable: boolean): number {
@@ -103,6 +102,11 @@ export class OpenFiles {
     this.#open[handle] = { path, file, access, durable }
     return handle
   }
+}
+
+/** Most calls are about all of their buffer, and need no view of it. */
+function partOf(bytes: Uint8Array, start: number, length: number): Uint8Array {
+  return length === bytes.length ? bytes : bytes.subarray(start, start + length)
 }
 
 /** The same call without `times`, so that whatever cuts a write short need not know of it. */
