@@ -104,10 +104,12 @@ export const LIMITS = Object.freeze({
 /** Space of a segment that no payload can have: its header and that of a frame, with room for a whole timestamp. */
 const SEGMENT_OVERHEAD_BYTES = 512
 
+const CHOICES = ['codec', 'chain', 'compression', 'durability', 'onDamage', 'onCrash', 'keys']
+const OPTIONS = [...CHOICES, ...Object.keys(LIMITS)]
+
 /** `bytesMin`, for segments and queues, is lower in tests, which want logs of many small segments and short queues. */
 export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): ResolvedOptions<T> {
-  const choices = ['codec', 'chain', 'compression', 'durability', 'onDamage', 'onCrash', 'keys']
-  checkMembers('options', options, [...choices, ...Object.keys(LIMITS)])
+  checkMembers('options', options, OPTIONS)
   const segmentBytes = whole('segmentBytes', options.segmentBytes, bytesMin) ?? LIMITS.segmentBytes.default
   if (segmentBytes % UNIT !== 0) throw invalid('segmentBytes', `a multiple of ${UNIT}`, segmentBytes)
   const holds = Math.min(segmentBytes - SEGMENT_OVERHEAD_BYTES, PAYLOAD_BYTES_LIMIT)

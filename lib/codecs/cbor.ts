@@ -75,7 +75,8 @@ class PlainEncoder<T> implements Encoder<T> {
 class ShapesEncoder<T> implements Encoder<T> {
   plain = false
   readonly #table: ShapeTable
-  readonly #writer: RecordWriter
+  /** Made for the first value, because an opening makes an encoder and encodes nothing. */
+  #writer: RecordWriter | undefined
   /** Made for the first value that needs it: most logs never have one, and it takes longer to make than the rest. */
   #plainEncoder: PlainEncoder<T> | undefined
   #definitions: Uint8Array[] | undefined
@@ -86,7 +87,6 @@ class ShapesEncoder<T> implements Encoder<T> {
 
   constructor(known: readonly Uint8Array[]) {
     this.#table = new ShapeTable(known)
-    this.#writer = new RecordWriter(this.#table)
   }
 
   encode(value: T): Uint8Array {
@@ -106,7 +106,7 @@ class ShapesEncoder<T> implements Encoder<T> {
     this.plain = true
     let record: Uint8Array | undefined
     try {
-      record = this.#writer.write(value)
+      record = (this.#writer ??= new RecordWriter(table)).write(value)
     } finally {
       if (record === undefined) table.forget()
     }
