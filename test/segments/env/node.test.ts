@@ -160,6 +160,17 @@ describe('lock sockets of other processes', () => {
     expect(all).toMatch(/ let go$/)
   })
 
+  test('this thread knows its own without a connection', async () => {
+    const at = path.join(directory, 'lock.socket')
+    const connect = vi.spyOn(net, 'connect')
+    const listener = await new Promise<{ close(): void }>((resolve) => env.listen(at, (_, made) => resolve(made)))
+    expect(await probe(at)).toBe('alive')
+    expect(connect).not.toHaveBeenCalled()
+    listener.close()
+    expect(await probe(at)).toBe('absent')
+    expect(connect).toHaveBeenCalledOnce()
+  })
+
   test('a connection is accepted and closed at once', async () => {
     const at = path.join(directory, 'lock.socket')
     const listener = await new Promise<{ close(): void }>((resolve) => env.listen(at, (_, made) => resolve(made)))
