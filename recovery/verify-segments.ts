@@ -5,10 +5,11 @@ import { compressionOf } from '../segments/compression.ts'
 import { withFileIfThere } from '../segments/files.ts'
 import type { ChainName } from '../segments/format/chain.ts'
 import { type HeaderFinding, type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
-import { CHAIN, FRAMES_START, KIND, UNIT } from '../segments/format/layout.ts'
+import { CHAIN, COMPRESSION, FRAMES_START, KIND, UNIT } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
 import { SegmentScanner } from '../segments/scan.ts'
 import type { Scan } from '../segments/stretches.ts'
+import { WINDOW_BYTES, WINDOW_BYTES_MAX } from '../segments/window.ts'
 import { ownHeader, readHead } from './inspect-segments.ts'
 import type { ChainCheck } from './verify-chain.ts'
 import { Findings, type Missing, checkPayload, explainHole, range } from './verify-findings.ts'
@@ -112,6 +113,7 @@ function* checkOpened(
     },
     // Nothing in one can be wrong by itself, but that it lacks the hash that it should have.
     bareRecords: chain === undefined ? noteBare : undefined,
+    windowBytesMax: chain === undefined && place.compression === COMPRESSION.none ? WINDOW_BYTES_MAX : WINDOW_BYTES,
     hole: (hole, before, after) => holes.add({ hole, from: before + 1, to: (after ?? lastSequence + 1) - 1 }),
   }).run('search')
   if (scan.unknownAt !== undefined) throw newerFormat(path)

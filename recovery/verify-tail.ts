@@ -8,6 +8,7 @@ import { COMPRESSION, FRAMES_START } from '../segments/format/layout.ts'
 import type { SealedLine } from '../segments/format/manifest.ts'
 import { type SegmentKey, SegmentScanner } from '../segments/scan.ts'
 import { type Hole, type Scan, hasFrames } from '../segments/stretches.ts'
+import { WINDOW_BYTES } from '../segments/window.ts'
 import { type Decision, decide } from './decide.ts'
 import { Findings, checkPayload, explainHole, range } from './verify-findings.ts'
 import type { Verification } from './verify-segments.ts'
@@ -101,7 +102,8 @@ function* checkFrames(
     const original = checkPayload(place, decoder, at, sequence, findings)
     chain?.frame(decoder, at, sequence, original)
   }
-  yield* new SegmentScanner(handle, end, key, FRAMES_START, { frame, hole: () => undefined }).run('search')
+  const watcher = { frame, hole: () => undefined, windowBytesMax: WINDOW_BYTES }
+  yield* new SegmentScanner(handle, end, key, FRAMES_START, watcher).run('search')
   chain?.leave(undefined, end)
 }
 

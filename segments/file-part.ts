@@ -6,24 +6,29 @@ import { isZero } from './format/prefix.ts'
 import type { Window } from './window.ts'
 
 const SECTOR_BYTES = 512
+const READ_GROWTH = 4
 
 /** The bytes of a file before an end, of which a window is in memory. */
 export class FilePart {
   readonly window: Window
   private readonly handle: Handle
   private readonly end: number
+  private readonly readBytesMax: number
 
-  /** `end`: at most the length of the file. */
-  constructor(handle: Handle, end: number, window: Window) {
+  /** `end`: at most the length of the file. `readBytesMax`: most that is read at once, unless more is asked for. */
+  constructor(handle: Handle, end: number, window: Window, readBytesMax: number) {
     this.handle = handle
     this.end = end
     this.window = window
+    this.readBytesMax = readBytesMax
   }
 
   /** `end` is within the file, so what cannot be read before it is an error of the disk, not an end. */
   *load(at: number, bytes: number): Steps<void> {
     const { window } = this
     yield* window.load(this.handle, at, bytes, this.end)
+    // Who reads on reads in longer pieces: between two of them little is done, and each costs a wait for another thread.
+    window.size = Math.max(window.size, Math.min(this.readBytesMax, window.size * READ_GROWTH))
     if (window.length >= Math.min(bytes, this.end - at)) return
     throw new SeglogError('IO', 'a read ended before the file does', {
       offset: at + window.length,

@@ -5,7 +5,7 @@ import { FrameDecoder, type FrameFinding, wholeSequence } from './format/frame.t
 import { FRAME, FRAMES_START, SEGMENT_BYTES_MAX, UNIT } from './format/layout.ts'
 import { FrameTaker, type FrameWatcher, type SegmentKey } from './frame-taker.ts'
 import { type Covered, type Hole, type Scan, type Stretch, coveredStretch, emptyStretch } from './stretches.ts'
-import { Window, WindowCrc, windowBytes } from './window.ts'
+import { WINDOW_BYTES_MAX, Window, WindowCrc, windowBytes } from './window.ts'
 
 export type { SegmentKey } from './frame-taker.ts'
 
@@ -19,6 +19,8 @@ export type Beyond = 'stop' | 'search'
 export interface ScanWatcher extends FrameWatcher {
   /** `before`: the last record in front of the hole. `after`: the first one behind it; undefined where none follows. */
   readonly hole: (hole: Hole, before: number, after: number | undefined) => void
+  /** Most that is read at once; less where much is done for each frame, because nothing else of the thread runs meanwhile. */
+  readonly windowBytesMax?: number
 }
 
 /** Walks through the frames of one segment, checking each; holds one window of it in memory. */
@@ -44,7 +46,12 @@ export class SegmentScanner {
   constructor(handle: Handle, end: number, key: SegmentKey, from: number = FRAMES_START, watcher?: ScanWatcher) {
     this.watcher = watcher
     this.end = end
-    this.part = new FilePart(handle, end, new Window(windowBytes(end - from)))
+    this.part = new FilePart(
+      handle,
+      end,
+      new Window(windowBytes(end - from)),
+      watcher?.windowBytesMax ?? WINDOW_BYTES_MAX,
+    )
     this.key = key
     this.from = from
     this.taker = new FrameTaker(key, this.decoder, from, end, watcher)

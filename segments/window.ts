@@ -8,6 +8,8 @@ import { UNIT } from './format/layout.ts'
 /** Bytes read at once in a walk through a segment. */
 export const WINDOW_BYTES = 256 * 1024
 const WINDOW_BYTES_MIN = 512
+/** The same where next to nothing is done for a record: to wait for 256 KiB takes as long as to check them. */
+export const WINDOW_BYTES_MAX = 1024 * 1024
 
 /** What a window needs for a part of a file that is so long: there is no use in one that is longer. */
 export function windowBytes(partBytes: number, bytesMax = WINDOW_BYTES): number {

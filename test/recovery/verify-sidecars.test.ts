@@ -3,7 +3,7 @@ import { verifyLog } from '../../lib/operations.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { sidecarName } from '../../segments/format/names.ts'
 import { PAGE_BYTES, decodeFooter, sealPage } from '../../segments/format/sidecar.ts'
-import { DIR, segments, spoil } from './world.ts'
+import { DIR, fill, machine, open, segments, spoil } from './world.ts'
 
 const SIDECAR = `${DIR}/${sidecarName(2)}`
 
@@ -40,5 +40,34 @@ describe('sidecars against their segments', () => {
     await env.drive(log.close())
     harm(env)
     expect(await found(env)).toEqual(expected)
+  })
+
+  test('C17 a damaged page among many, wherever pages are read together', async () => {
+    const env = machine()
+    const log = await open(env, { segmentBytes: 16 * 1024 * 1024 })
+    // Each segment is larger than the one before it.
+    for (const sequence of [1, 2]) {
+      fill(log, sequence)
+      await env.settle()
+      log.roll()
+      await env.settle()
+    }
+    for (let n = 3; n <= 70_000; n++) log.append({ n, text: '' })
+    await env.drive(log.sync())
+    log.roll()
+    await env.drive(log.close())
+    const file = `${DIR}/${sidecarName(3)}`
+    const sound = Buffer.from(env.files.read(file))
+    const pages = sound.length / PAGE_BYTES
+    expect(pages).toBeGreaterThan(66)
+    expect(await found(env)).toEqual(nothing)
+    for (const page of [0, 63, 64, 65, pages - 2]) {
+      env.files.write(file, sound)
+      spoil(env, file, page * PAGE_BYTES + 2)
+      expect(await found(env)).toEqual({
+        isSound: true,
+        findings: [{ code: 'SIDECAR', file, from: 3, to: 70_000 }],
+      })
+    }
   })
 })

@@ -5,7 +5,7 @@ import { FrameEncoder, frameBytes } from '../../segments/format/frame.ts'
 import { KIND, NO_CLAIM, SEGMENT_HEADER, TAG, UNIT } from '../../segments/format/layout.ts'
 import { SegmentScanner } from '../../segments/scan.ts'
 import { type Scan } from '../../segments/stretches.ts'
-import { WINDOW_BYTES, Window } from '../../segments/window.ts'
+import { WINDOW_BYTES, WINDOW_BYTES_MAX, Window } from '../../segments/window.ts'
 
 const SALT = 5
 const FRAMES_START = SEGMENT_HEADER.size
@@ -65,6 +65,7 @@ describe('a scan over the borders of windows', () => {
     WINDOW_BYTES - 296,
     WINDOW_BYTES,
     2 * WINDOW_BYTES + 8,
+    WINDOW_BYTES + WINDOW_BYTES_MAX - 200,
     4072,
     4096,
   ]
