@@ -87,14 +87,14 @@ export function ignoresTheSalt(): Promise<Door> {
 /** Every record is whole by itself, also those in the middle of a batch. */
 export function dropsTheBatchEnd(): Promise<Door> {
   return withModules(
-    mock<Classes<'SegmentScanner'>>('../../segments/scan.ts', ({ SegmentScanner }) => ({
-      SegmentScanner: class extends SegmentScanner {
+    mock<Classes<'FrameTaker'>>('../../segments/frame-taker.ts', ({ FrameTaker }) => ({
+      FrameTaker: class extends FrameTaker {
         declare decoder: { tag: number }
         take(stretch: object, at: number): void {
           const { decoder } = this
           const { tag } = decoder
           decoder.tag = 0xffff
-          inherited(SegmentScanner, 'take').call(this, stretch, at)
+          inherited(FrameTaker, 'take').call(this, stretch, at)
           decoder.tag = tag
         }
       },
