@@ -16,7 +16,7 @@ import {
   UNIT,
   WIDE_BYTES,
 } from './format/layout.ts'
-import { type BufferPool, Group, noteEnding } from './group.ts'
+import { type BufferPool, Group, SUMMED_BY_FRAME_BYTES, noteEnding, sumFrame } from './group.ts'
 import { type LogIdentity, headerOf } from './group-header.ts'
 import type { Segment } from './segment.ts'
 import { keysBytes } from './space.ts'
@@ -52,6 +52,8 @@ const CHECKPOINT_BYTES_MAX = frameBytes(0, WIDE_BYTES + CHAIN_HEAD_BYTES)
 export interface FillingMark {
   readonly group: Group | undefined
   readonly length: number
+  readonly bytesCrc: number | undefined
+  readonly summedTo: number
   readonly end: number
   readonly digest: number
   readonly lastSequence: number
@@ -192,6 +194,8 @@ export class Filling {
     return {
       group,
       length: group?.length ?? 0,
+      bytesCrc: group?.bytesCrc,
+      summedTo: group?.summedTo ?? 0,
       end: segment.end,
       digest: segment.digest,
       lastSequence: segment.lastSequence,
@@ -209,6 +213,8 @@ export class Filling {
     if (mark.group) {
       mark.group.length = mark.length
       mark.group.lastSequence = mark.lastSequence
+      mark.group.bytesCrc = mark.bytesCrc
+      mark.group.summedTo = mark.summedTo
     }
     this.segment.end = mark.end
     this.segment.digest = mark.digest
@@ -262,6 +268,7 @@ export class Filling {
     // Over the payload as it is before anything is done to it.
     if (segment.chain !== undefined) draft.hash = segment.chain.next(draft, payload)
     const length = this.frames.encode(group.buffer, group.length, offset, segment.plan.salt, draft, stored)
+    if (stored.length >= SUMMED_BY_FRAME_BYTES) sumFrame(group, group.length, length, this.frames)
     group.length += length
     segment.end += length
     segment.digest = addToDigest(segment.digest, this.frames.crc)

@@ -42,8 +42,9 @@ export const PAYLOAD_BYTES_LIMIT = FRAME_UNITS_MAX * UNIT - HEADER_BYTES - WIDE_
 export class FrameEncoder {
   private target: Buffer = Buffer.alloc(0)
   private words: Int32Array = new Int32Array(0)
-  /** CRC of the frame encoded last. */
+  /** CRC of the frame encoded last, and that of its header from which the one of the rest goes on. */
   crc = 0
+  headerCrc = 0
 
   /**
    * Writes a frame at `target[at…]` as it shall stand at `offset` of a segment with this salt; returns its length.
@@ -72,7 +73,7 @@ export class FrameEncoder {
     target.set(payload, at + HEADER_BYTES + extended)
     for (let end = at + bodyBytes; end < at + length; end++) target[end] = 0
 
-    const headerCrc = crcOfHeader(words, from, frameSeed(salt, offset))
+    const headerCrc = (this.headerCrc = crcOfHeader(words, from, frameSeed(salt, offset)))
     words[from + 1]! |= headerCrc & 0xffff
     this.crc = words[from] = crcOfRest(target, words, at, length, headerCrc)
     return length

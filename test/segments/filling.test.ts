@@ -1,5 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Filling, type PayloadEncoder } from '../../segments/filling.ts'
+import { crc32 } from '../../segments/format/checksum.ts'
 import { Block, FrameDecoder } from '../../segments/format/frame.ts'
 import { decodeHeader } from '../../segments/format/header.ts'
 import { CHAIN, KIND, SEGMENT_HEADER, TAG, UNIT } from '../../segments/format/layout.ts'
@@ -195,5 +197,40 @@ describe('a mark', () => {
     })
     expect(() => made.filling.encode(1)).toThrow(expect.objectContaining({ code: 'ENCODE', cause }))
     expect([made.filling.group, made.segment.isUsed]).toEqual([undefined, false])
+  })
+})
+
+describe('the CRC that goes into a trail', () => {
+  const lengths = fc.oneof(fc.nat(300), fc.integer({ min: 1900, max: 2100 }), fc.constantFrom(4096, 9000))
+  const steps = fc.array(
+    fc.oneof(
+      fc.record({ do: fc.constant('place' as const), length: lengths }),
+      fc.record({ do: fc.constant('take back' as const), length: lengths }),
+      fc.record({ do: fc.constant('close the group' as const), length: fc.constant(0) }),
+    ),
+    { maxLength: 30, minLength: 1 },
+  )
+
+  test('is that of the bytes of all frames, whatever their lengths, and also where some were taken back', () => {
+    fc.assert(
+      fc.property(steps, (taken) => {
+        const made = filling(1024 * 1024)
+        const close = (): void => {
+          const group = made.filling.takeGroup()
+          if (group !== undefined) made.closed.push(group)
+        }
+        for (const { do: what, length } of taken) {
+          const mark = made.filling.mark()
+          if (what === 'close the group') close()
+          else place(made, 'x'.repeat(length))
+          if (what === 'take back') made.filling.reset(mark)
+        }
+        close()
+        const frames = made.closed.map((group) =>
+          group.buffer.subarray(group.start === 0 ? SEGMENT_HEADER.size : 0, group.length),
+        )
+        expect(made.segment.bytesCrc).toBe(crc32(Buffer.concat(frames)))
+      }),
+    )
   })
 })

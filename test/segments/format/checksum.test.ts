@@ -7,6 +7,7 @@ import {
   crc32Words,
   DIGEST_START,
   frameSeed,
+  shiftDifference,
 } from '../../../segments/format/checksum.ts'
 import { readU64, writeU64 } from '../../../segments/format/u64.ts'
 import { plainSeed } from './bytes.ts'
@@ -39,6 +40,18 @@ test('a CRC goes on from the CRC of what stands before', () => {
     fc.property(bytes, int32, fc.nat(), (bytes, start, cut) => {
       const at = cut % bytes.length
       expect(crc32(bytes.subarray(at), crc32(bytes.subarray(0, at), start))).toBe(crc32(bytes, start))
+    }),
+  )
+})
+
+test('the CRC of bytes behind one thing gives that of the same bytes behind another, whatever their number', () => {
+  const byteCounts = fc.oneof(fc.nat(70), fc.constantFrom(255, 256, 4096, 65_535, 65_536, 70_000))
+  fc.assert(
+    fc.property(int32, int32, fc.array(byteCounts, { maxLength: 4, minLength: 1 }), (a, b, counts) => {
+      for (const count of counts) {
+        const bytes = Buffer.from(Array.from({ length: count }, (_, i) => (i * 7919 + a) & 0xff))
+        expect(crc32(bytes, a) ^ shiftDifference(a ^ b, count)).toBe(crc32(bytes, b))
+      }
     }),
   )
 })
