@@ -1,4 +1,4 @@
-import { CRC_TABLES, DIGEST_PRIME, SEED_SPREAD } from './checksum.ts'
+import { CRC_PARTS } from './checksum.ts'
 import { FRAME, FRAME_UNITS_MAX, KIND, NO_CLAIM, TAG, UNIT } from './layout.ts'
 import {
   type Assembled,
@@ -31,6 +31,8 @@ export const BARE_UNITS_MAX = 768 / UNIT
 /** What of a tag must be as in a record without extensions. */
 export const BARE_MASK = TAG.kindMask | TAG.reserved | TAG.wide | TAG.chained | TAG.compressed | TAG.keys
 
+const { tables: TABLES } = CRC_PARTS
+
 /** Words of the results. What begins with `whole` is as of the last record that ends a batch. */
 export const BARE_RESULT = Object.freeze({
   end: 0,
@@ -45,8 +47,8 @@ const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT
 
 /** Where things lie in the memory: on its first page what the code needs and gives, on the second the frames. */
 export const BARE_MEMORY = Object.freeze({
-  results: CRC_TABLES.byteLength,
-  places: CRC_TABLES.byteLength + Object.keys(BARE_RESULT).length * WORD_BYTES,
+  results: TABLES.byteLength,
+  places: TABLES.byteLength + Object.keys(BARE_RESULT).length * WORD_BYTES,
   frames: MEMORY_PAGE_BYTES,
   bytes: 2 * MEMORY_PAGE_BYTES,
 })
@@ -81,7 +83,7 @@ export function makeBareCode(): Assembled | undefined {
       checkHeaderCrc(),
       checkCrc(),
       noteClaim(),
-      set(digest, times(xor(digest, crc), constant(DIGEST_PRIME))),
+      set(digest, times(xor(digest, crc), constant(CRC_PARTS.digestPrime))),
       store(shiftLeft(count, WORD_SHIFT), BARE_MEMORY.places, unit),
       set(count, add(count, constant(1))),
       set(sequence, add(sequence, constant(1))),
@@ -101,7 +103,7 @@ export function makeBareCode(): Assembled | undefined {
   ]
   const pages = BARE_MEMORY.bytes / MEMORY_PAGE_BYTES
   const code = assemble(PARAMETERS.length, Object.keys(L).length, pages, body.flat())
-  if (code !== undefined) new Int32Array(code.memory).set(CRC_TABLES)
+  if (code !== undefined) new Int32Array(code.memory).set(TABLES)
   return code
 }
 
@@ -131,7 +133,7 @@ function checkShape(): Code {
 /** The check of the header: two bytes of the tag, and the four words behind it, in one step. */
 function checkHeaderCrc(): Code {
   const { at, unit, firstUnit, salt, tag, crc, a, b, c, d } = L
-  const seed = xor(salt, times(unit, constant(SEED_SPREAD)))
+  const seed = xor(salt, times(unit, constant(CRC_PARTS.seedSpread)))
   return [
     set(unit, add(firstUnit, shiftRight(minus(at, constant(BARE_MEMORY.frames)), UNIT_SHIFT))),
     set(crc, xor(inverse(seed), tag)),
@@ -187,7 +189,7 @@ function byteOf(word: Local, index: number): Code {
 
 const bytesOf = (word: Local): Code[] => [0, 1, 2, 3].map((index) => byteOf(word, index))
 
-/** The CRC behind these bytes, where what it was before is in the first four of them. */
+/** The CRC behind these bytes, where what it was before is in the first four; they come last, as the step before is waited for. */
 function step(bytes: readonly Code[]): Code {
-  return bytes.map((byte, index) => load(byte, (bytes.length - 1 - index) * TABLE_BYTES)).reduce(xor)
+  return bytes.map((byte, index) => load(byte, (bytes.length - 1 - index) * TABLE_BYTES)).reduceRight(xor)
 }

@@ -1,5 +1,5 @@
 import { assert } from './assert.ts'
-import { crc32, crc32Pair, crc32Words, frameSeed, ZLIB_FROM_BYTES } from './checksum.ts'
+import { crc32, crc32Header, crc32Words, frameSeed, ZLIB_FROM_BYTES } from './checksum.ts'
 import { extensionBytes, extensionFlags, type FrameDraft, writeExtensions } from './frame-draft.ts'
 import {
   CHAIN_HEAD_BYTES,
@@ -18,10 +18,8 @@ import {
 
 const HEADER_BYTES = FRAME.size
 const HEADER_WORDS = HEADER_BYTES / 4
-const { crc: CRC, check: CHECK, tag: TAG_AT, units: UNITS, timeDelta: TIME } = FRAME.at
+const { crc: CRC, check: CHECK, tag: TAG_AT, timeDelta: TIME } = FRAME.at
 const HALF = 2 ** 32
-/** The first word behind check and tag, which share one. */
-const UNITS_WORD = UNITS / 4
 
 /** Bytes of the frame that holds a payload of this length, and so many bytes of extensions. */
 export function frameBytes(payloadBytes: number, extensionBytes: number): number {
@@ -65,16 +63,11 @@ export class FrameEncoder {
     target.set(payload, at + HEADER_BYTES + extended)
     for (let end = at + bodyBytes; end < at + length; end++) target[end] = 0
 
-    const headerCrc = (this.headerCrc = crcOfHeader(words, from, frameSeed(salt, offset)))
+    const headerCrc = (this.headerCrc = crc32Header(words, from + 1, frameSeed(salt, offset)))
     words[from + 1]! |= headerCrc & 0xffff
     this.crc = words[from] = crcOfRest(target, words, at, length, headerCrc)
     return length
   }
-}
-
-/** Of the part of a header that its own check covers: from the tag, which is the upper half of the second word. */
-function crcOfHeader(words: Int32Array, from: number, seed: number): number {
-  return crc32Words(words, from + UNITS_WORD, from + HEADER_WORDS, crc32Pair(words[from + 1]! >>> 16, seed))
 }
 
 function crcOfRest(bytes: Buffer, words: Int32Array, at: number, length: number, headerCrc: number): number {
@@ -173,7 +166,7 @@ export class FrameDecoder {
     }
     const units = words[from + 2]! & 0xffffff
     const length = (this.length = units * UNIT)
-    const headerCrc = crcOfHeader(words, from, frameSeed(salt, offset))
+    const headerCrc = crc32Header(words, from + 1, frameSeed(salt, offset))
     if (((headerCrc ^ second) & 0xffff) !== 0 || units < FRAME_UNITS_MIN) return 'invalid'
     this.headerSound = true
     this.takeFields(words, from)
