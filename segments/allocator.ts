@@ -7,13 +7,10 @@ import { type ManifestStore, nonce, withLine } from './manifest-store.ts'
 import type { SegmentHandles, SegmentPlan } from './segment.ts'
 import { closeSegment, drawSalt, openSegment } from './segment-files.ts'
 import { roundUp } from './space.ts'
-import { type Spare, awaited, filling, fillingAwaited, newSpare, refused } from './spare.ts'
+import { type Spare, awaited, filling, fillingAwaited, newSpare, planAfter, refused } from './spare.ts'
 
 /** Length of the first segment of a log, and of one that must be made while somebody waits. */
 export const SMALL_SEGMENT_BYTES = 1024 * 1024
-
-/** Each segment may be this many times as long as the one before, up to the configured length. */
-const GROWTH = 4
 
 /**
  * Prepares the next segment: fills a file with zeros, names it, lists it in the manifest, opens it. All of that is durable
@@ -201,9 +198,7 @@ export class Allocator {
   }
 
   private planAt(ordinal: number, current: SegmentPlan, bytes: number): SegmentPlan {
-    const grown = Math.min(this.segmentBytes, current.segmentBytes * GROWTH)
-    const segmentBytes = Math.max(grown, Math.min(this.segmentBytes, roundUp(bytes)))
-    return { ordinal, salt: drawSalt(this.env, current.salt), segmentBytes }
+    return planAfter(current, ordinal, bytes, this.segmentBytes, drawSalt(this.env, current.salt))
   }
 
   /**
@@ -267,7 +262,7 @@ export class Allocator {
    */
   private *name(spare: Spare): Steps<SegmentHandles | undefined> {
     const path = this.path(segmentName(spare.plan.ordinal))
-    if (!spare.named) yield* this.manifests.names.give(spare.temporary, path)
+    if (!spare.named) yield* this.manifests.nameSegment(spare.plan.ordinal, spare.temporary, path)
     spare.named = true
     if (spare.phase === 'ready') return undefined
     const { ordinal, salt, segmentBytes } = spare.plan

@@ -47,6 +47,17 @@ export class ManifestStore {
     for (const number of old) yield* removeIfThere(this.path(manifestName(number)))
   }
 
+  /**
+   * Gives a prepared segment its name, durably. It may be that of a file that was given up, and which a manifest lists.
+   * While others sync the directory, a name may be gone for moments: it is not listed then, or a power cut would leave a
+   * log whose last segment is missing.
+   */
+  *nameSegment(ordinal: number, from: string, to: string): Steps<void> {
+    const isListed = this.latest.segments.some((line) => line.ordinal === ordinal)
+    if (isListed && this.names.isBusy) yield* this.update((manifest) => withoutLine(manifest, ordinal))
+    yield* this.names.give(from, to)
+  }
+
   private path(name: string): string {
     return `${this.names.directory}/${name}`
   }
@@ -57,9 +68,14 @@ export function nonce(env: Environment): string {
   return Buffer.from(env.randomBytes(8)).toString('hex')
 }
 
+/** Lists the segment with this ordinal no more. */
+function withoutLine(manifest: Manifest, ordinal: number): Manifest {
+  return { ...manifest, segments: manifest.segments.filter((line) => line.ordinal !== ordinal) }
+}
+
 /** Puts a line in the place of the one with its ordinal, or behind all others. */
 export function withLine(manifest: Manifest, line: SegmentLine): Manifest {
-  const others = manifest.segments.filter((other) => other.ordinal !== line.ordinal)
+  const others = withoutLine(manifest, line.ordinal).segments
   const segments = [...others, line].sort((a, b) => a.ordinal - b.ordinal)
   return { ...manifest, segments }
 }

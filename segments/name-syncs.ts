@@ -37,11 +37,16 @@ export class NameSyncs extends WrappedEnvironment {
     this.directory = directory
   }
 
+  /** Whether a sync of the directory is under way. */
+  get isBusy(): boolean {
+    return this.out.size > 0
+  }
+
   /**
    * Gives a file a name in the directory, durably. Driven on this thread, it cannot wait for what other syncs say. Each of
    * them takes names along at most once: so the name is given once more for each, and one of these times nothing came
-   * between a name and its sync, or it was on disk before. Nobody may count on the name before the steps end: for moments
-   * it is not there.
+   * between a name and its sync, or it was on disk before. Nobody may count on the name before the steps end: where this
+   * `isBusy` it is gone for moments.
    */
   *give(from: string, to: string): Steps<void> {
     yield* this.giving(this.giveAndSync(from, to))

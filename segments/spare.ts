@@ -2,6 +2,7 @@ import type { Environment, Handle } from './env/environment.ts'
 import { type Steps, step } from './env/steps.ts'
 import type { SegmentHandles, SegmentPlan } from './segment.ts'
 import { fillAhead } from './segment-files.ts'
+import { roundUp } from './space.ts'
 
 /** How far a spare has come. Naming can be done again by anyone; filling cannot be taken over. */
 type Phase = 'filling' | 'filled' | 'naming' | 'ready' | 'failed'
@@ -19,6 +20,21 @@ export interface Spare {
   failure: unknown
   /** Not wanted any more; only ever set before naming began, so it never gets a name. */
   dropped: boolean
+}
+
+/** Each segment may be this many times as long as the one before, up to the configured length. */
+const GROWTH = 4
+
+/** The plan of a segment that comes after another, or in its place: long enough for `bytes`, as far as `bytesMax` allows. */
+export function planAfter(
+  current: SegmentPlan,
+  ordinal: number,
+  bytes: number,
+  bytesMax: number,
+  salt: number,
+): SegmentPlan {
+  const grown = Math.min(bytesMax, current.segmentBytes * GROWTH)
+  return { ordinal, salt, segmentBytes: Math.max(grown, Math.min(bytesMax, roundUp(bytes))) }
 }
 
 export function newSpare(plan: SegmentPlan, temporary: string): Spare {

@@ -4,7 +4,7 @@ import type { Call } from '../../segments/env/environment.ts'
 import { runNow } from '../../segments/env/steps.ts'
 import { type SimulatedEnvironment, simulate } from '../../segments/env/simulated.ts'
 import { SeglogError } from '../../segments/errors.ts'
-import type { Manifest } from '../../segments/format/manifest.ts'
+import { type Manifest, decodeManifest } from '../../segments/format/manifest.ts'
 import { ManifestStore } from '../../segments/manifest-store.ts'
 import { NameSyncs } from '../../segments/name-syncs.ts'
 import type { SegmentPlan } from '../../segments/segment.ts'
@@ -37,8 +37,9 @@ interface Bench {
 function bench(seed = 1): Bench {
   const sim = simulate(seed, { trace: true })
   sim.files.makeDirectory('/log')
-  const manifests = new ManifestStore(new NameSyncs(sim, '/log'), FIRST, [], () => FIRST.highWatermark)
-  const allocator = new Allocator(sim, '/log', manifests, BYTES, () => undefined)
+  const env = new NameSyncs(sim, '/log')
+  const manifests = new ManifestStore(env, FIRST, [], () => FIRST.highWatermark)
+  const allocator = new Allocator(env, '/log', manifests, BYTES, () => undefined)
   return { sim, allocator, manifests }
 }
 
@@ -54,6 +55,16 @@ const SECOND = 'segment-0000000002.log'
 function use({ sim }: Bench, name: string): void {
   const handle = sim.call({ do: 'open', path: `/log/${name}`, access: 'write', durable: true })
   sim.call({ do: 'write', handle, from: Buffer.alloc(64, 7), start: 0, length: 64, position: 0 })
+}
+
+/** Whether it came to its end. */
+function attempt(act: () => unknown): boolean {
+  try {
+    act()
+    return true
+  } catch {
+    return false
+  }
 }
 
 describe('a spare', () => {
@@ -128,6 +139,34 @@ describe('a spare', () => {
       ])
     },
   )
+
+  test('that is replaced while others sync the directory is never listed and missing after a power cut', async () => {
+    for (let dies = 1; ; dies++) {
+      const it = bench(dies)
+      const sized = new Allocator(it.manifests.names, '/log', it.manifests, 64 * 1024, () => undefined)
+      const small = { ordinal: 1, salt: 1, segmentBytes: 1024 }
+      sized.prepare(small)
+      await it.sim.settle()
+      it.sim.hold((call) => call.do === 'syncDirectory')
+      it.manifests.names.start({ do: 'syncDirectory', path: '/log' }, () => undefined)
+      const planned = sized.next(2, small, 20_000)
+      const last = it.sim.calls.count + dies
+      it.sim.calls.dieAt(last)
+      // What is thrown is the death, however it was wrapped.
+      const isDone = attempt(() => sized.takeNow(planned, 20_000))
+      if (!isDone) expect(it.sim.calls.count).toBeGreaterThanOrEqual(last)
+      it.sim.calls.dieAt(Infinity)
+      if (isDone) return
+      for (let seed = 1; seed <= 20; seed++) {
+        const { files } = it.sim.crash(seed)
+        const newest = files.paths('/log').findLast((path) => path.includes('/manifest-'))!
+        const finding = decodeManifest(Buffer.from(files.read(newest)))
+        if (finding.found !== 'manifest') throw new Error(finding.found)
+        const isListed = finding.manifest.segments.some(({ ordinal }) => ordinal === 2)
+        expect(isListed && !files.has(`/log/${SECOND}`), `death ${dies}, seed ${seed}`).toBe(false)
+      }
+    }
+  })
 
   test('that is too small, and cannot be named before it is dropped, is a typed error of who wanted more', async () => {
     const it = bench()
