@@ -49,9 +49,6 @@ export class FileTree {
   readonly slabs: Slabs
   readonly #observers: TreeObserver[] = []
   #nextNumber: number
-  /** The directory in which something was looked for last: most calls in a row are on the files of one. */
-  #lastPath = ''
-  #lastDirectory: DirectoryNode | undefined
 
   constructor(root?: DirectoryNode, nextNumber = 2, slabs = new Slabs()) {
     this.root = root ?? { kind: 'directory', number: 1, entries: new Map() }
@@ -73,12 +70,10 @@ export class FileTree {
 
   /** What stands at this path; undefined when only its last name is missing. */
   find(path: string, syscall: string): TreeNode | undefined {
-    const end = this.#endOfLast(path)
-    if (end > 0) return this.#lastDirectory!.entries.get(path.slice(end + 1))
     const names = namesOf(path)
     const last = names.pop()
     if (last === undefined) return this.root
-    return this.#walkTo(names, path, syscall).entries.get(last)
+    return this.#walk(names, path, syscall).entries.get(last)
   }
 
   existing(path: string, syscall: string): TreeNode {
@@ -216,39 +211,16 @@ export class FileTree {
   }
 
   #name(directory: DirectoryNode, name: string, node: TreeNode | undefined): void {
-    const before = directory.entries.get(name)
-    // A path may lead elsewhere now.
-    if (node?.kind === 'directory' || before?.kind === 'directory') this.#lastDirectory = undefined
     if (node) directory.entries.set(name, node)
     else directory.entries.delete(name)
     for (const observer of this.#observers) observer.named(directory, name, node)
   }
 
   #place(path: string, syscall: string, forRoot: ErrorName = 'EBUSY'): { directory: DirectoryNode; name: string } {
-    const end = this.#endOfLast(path)
-    if (end > 0) return { directory: this.#lastDirectory!, name: path.slice(end + 1) }
     const names = namesOf(path)
     const name = names.pop()
     if (name === undefined) throw systemError(forRoot, syscall, path)
-    return { directory: this.#walkTo(names, path, syscall), name }
-  }
-
-  /** Where the path of the last directory ends, when a plain name in it follows; else 0. */
-  #endOfLast(path: string): number {
-    const end = this.#lastPath.length
-    if (this.#lastDirectory === undefined || !path.startsWith(this.#lastPath)) return 0
-    const isName = path.charCodeAt(end) === SLASH && path.length > end + 1 && path.charCodeAt(end + 1) !== DOT
-    return isName && !path.includes('/', end + 1) ? end : 0
-  }
-
-  /** As `#walk`, of all names of a path but the last; remembers where it came to. */
-  #walkTo(names: readonly string[], path: string, syscall: string): DirectoryNode {
-    const directory = this.#walk(names, path, syscall)
-    this.#lastPath = path.slice(0, path.lastIndexOf('/'))
-    // A path that ends with a slash, a dot or two has another last name than the one behind its last slash.
-    const isPlain = this.#lastPath !== '' && namesOf(this.#lastPath).length === names.length
-    this.#lastDirectory = isPlain ? directory : undefined
-    return directory
+    return { directory: this.#walk(names, path, syscall), name }
   }
 
   #walk(names: readonly string[], path: string, syscall: string): DirectoryNode {
@@ -262,9 +234,6 @@ export class FileTree {
     return at
   }
 }
-
-const SLASH = 0x2f
-const DOT = 0x2e
 
 /** Names from the root on. A relative path starts there too: there is no current directory. */
 function namesOf(path: string): string[] {
