@@ -1,40 +1,44 @@
 /**
- * The bytes of a file in memory: pages of which the missing ones are zeros, shared between copies until one of them
+ * The bytes of a file in memory: cells of which the missing ones are zeros, shared between copies until one of them
  * writes. So a copy costs nothing per byte, and a file of zeros no memory; crash exploration lives on both.
  */
 
+/** What a system gives a file of its storage at a time. */
 export const PAGE_BYTES = 4096
 
-/** Pages are cut from slabs, because allocating a buffer each costs more than copying a page. */
-const SLAB_PAGES = 16
+/** Shorter than a page, because most files of a crash test are, and a slot is less: their writes copy a quarter. */
+const CELL_BYTES = 1024
+
+/** Cells are cut from slabs, because allocating a buffer each costs more than copying a cell. */
+const SLAB_CELLS = 32
 
 const ZEROS = new Uint8Array(16 * PAGE_BYTES)
 
-/** Pages hang together in chunks, so that owning the table of a file copies a few entries and not one per page. */
-const CHUNK_PAGES = 64
+/** Cells hang together in chunks, so that owning the table of a file copies a few entries and not one per cell. */
+const CHUNK_CELLS = 256
 
-/** Only the copy that owns a page or chunk may change it. */
-interface Page {
+/** Only the copy that owns a cell or chunk may change it. */
+interface Cell {
   readonly owner: object
   readonly bytes: Uint8Array
 }
 
 interface Chunk {
   readonly owner: object
-  readonly pages: (Page | undefined)[]
+  readonly cells: (Cell | undefined)[]
 }
 
-/** Gives out empty pages; one for a whole tree of files. */
+/** Gives out empty cells; one for a whole tree of files. */
 export class Slabs {
   #slab = new ArrayBuffer(0)
-  #used = SLAB_PAGES
+  #used = SLAB_CELLS
 
   take(): Uint8Array {
-    if (this.#used === SLAB_PAGES) {
-      this.#slab = new ArrayBuffer(SLAB_PAGES * PAGE_BYTES)
+    if (this.#used === SLAB_CELLS) {
+      this.#slab = new ArrayBuffer(SLAB_CELLS * CELL_BYTES)
       this.#used = 0
     }
-    return new Uint8Array(this.#slab, this.#used++ * PAGE_BYTES, PAGE_BYTES)
+    return new Uint8Array(this.#slab, this.#used++ * CELL_BYTES, CELL_BYTES)
   }
 }
 
@@ -74,14 +78,14 @@ export class PagedBytes {
 
   read(position: number, into: Uint8Array): void {
     for (let done = 0; done < into.length;) {
-      const number = Math.floor((position + done) / PAGE_BYTES)
-      const at = (position + done) % PAGE_BYTES
-      const chunk = this.#chunks.get(Math.floor(number / CHUNK_PAGES))
+      const number = Math.floor((position + done) / CELL_BYTES)
+      const at = (position + done) % CELL_BYTES
+      const chunk = this.#chunks.get(Math.floor(number / CHUNK_CELLS))
       // A missing chunk is filled at once.
-      const span = chunk ? PAGE_BYTES : (CHUNK_PAGES - (number % CHUNK_PAGES)) * PAGE_BYTES
+      const span = chunk ? CELL_BYTES : (CHUNK_CELLS - (number % CHUNK_CELLS)) * CELL_BYTES
       const count = Math.min(span - at, into.length - done)
-      const page = chunk?.pages[number % CHUNK_PAGES]
-      if (page) into.set(page.bytes.subarray(at, at + count), done)
+      const cell = chunk?.cells[number % CHUNK_CELLS]
+      if (cell) into.set(cell.bytes.subarray(at, at + count), done)
       else into.fill(0, done, done + count)
       done += count
     }
@@ -93,11 +97,11 @@ export class PagedBytes {
     this.allocated.add(Math.floor(position / PAGE_BYTES), Math.ceil(end / PAGE_BYTES))
     const allZero = isZero(from)
     for (let done = 0; done < from.length;) {
-      const at = (position + done) % PAGE_BYTES
-      const count = Math.min(PAGE_BYTES - at, from.length - done)
-      const number = Math.floor((position + done) / PAGE_BYTES)
-      if (!allZero || this.#hasPage(number)) {
-        this.#ownPage(number).set(count === from.length ? from : from.subarray(done, done + count), at)
+      const at = (position + done) % CELL_BYTES
+      const count = Math.min(CELL_BYTES - at, from.length - done)
+      const number = Math.floor((position + done) / CELL_BYTES)
+      if (!allZero || this.#hasCell(number)) {
+        this.#ownCell(number).set(count === from.length ? from : from.subarray(done, done + count), at)
       }
       done += count
     }
@@ -105,18 +109,18 @@ export class PagedBytes {
 
   /** Everything from `size` on becomes zeros without storage. */
   cut(size: number): void {
-    const first = Math.ceil(size / PAGE_BYTES)
-    this.allocated.cut(first)
-    const firstChunk = Math.floor(first / CHUNK_PAGES)
+    this.allocated.cut(Math.ceil(size / PAGE_BYTES))
+    const first = Math.ceil(size / CELL_BYTES)
+    const firstChunk = Math.floor(first / CHUNK_CELLS)
     this.#ownChunks()
     for (const number of this.#chunks.keys()) if (number > firstChunk) this.#chunks.delete(number)
-    if (this.#chunks.has(firstChunk)) this.#ownChunk(firstChunk).length = first % CHUNK_PAGES
-    const last = Math.floor(size / PAGE_BYTES)
-    if (last < first && this.#hasPage(last)) this.#ownPage(last).fill(0, size % PAGE_BYTES)
+    if (this.#chunks.has(firstChunk)) this.#ownChunk(firstChunk).length = first % CHUNK_CELLS
+    const last = Math.floor(size / CELL_BYTES)
+    if (last < first && this.#hasCell(last)) this.#ownCell(last).fill(0, size % CELL_BYTES)
   }
 
-  #hasPage(number: number): boolean {
-    return this.#chunks.get(Math.floor(number / CHUNK_PAGES))?.pages[number % CHUNK_PAGES] !== undefined
+  #hasCell(number: number): boolean {
+    return this.#chunks.get(Math.floor(number / CHUNK_CELLS))?.cells[number % CHUNK_CELLS] !== undefined
   }
 
   #ownChunks(): void {
@@ -125,22 +129,22 @@ export class PagedBytes {
     this.#chunksAreShared = false
   }
 
-  #ownChunk(number: number): (Page | undefined)[] {
+  #ownChunk(number: number): (Cell | undefined)[] {
     const chunk = this.#chunks.get(number)
-    if (chunk?.owner === this.#owner) return chunk.pages
+    if (chunk?.owner === this.#owner) return chunk.cells
     this.#ownChunks()
-    const pages = chunk ? chunk.pages.slice() : []
-    this.#chunks.set(number, { owner: this.#owner, pages })
-    return pages
+    const cells = chunk ? chunk.cells.slice() : []
+    this.#chunks.set(number, { owner: this.#owner, cells })
+    return cells
   }
 
-  #ownPage(number: number): Uint8Array {
-    const pages = this.#ownChunk(Math.floor(number / CHUNK_PAGES))
-    const page = pages[number % CHUNK_PAGES]
-    if (page?.owner === this.#owner) return page.bytes
+  #ownCell(number: number): Uint8Array {
+    const cells = this.#ownChunk(Math.floor(number / CHUNK_CELLS))
+    const cell = cells[number % CHUNK_CELLS]
+    if (cell?.owner === this.#owner) return cell.bytes
     const bytes = this.#slabs.take()
-    if (page) bytes.set(page.bytes)
-    pages[number % CHUNK_PAGES] = { owner: this.#owner, bytes }
+    if (cell) bytes.set(cell.bytes)
+    cells[number % CHUNK_CELLS] = { owner: this.#owner, bytes }
     return bytes
   }
 }
