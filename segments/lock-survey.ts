@@ -1,4 +1,4 @@
-import type { Call, Done, Environment, Handle, SocketProbe, SystemError } from './env/environment.ts'
+import type { Call, DirectoryEntry, Done, Environment, Handle, SocketProbe, SystemError } from './env/environment.ts'
 import { type Steps, step } from './env/steps.ts'
 import { SeglogError, hasCode, wrapSystemError } from './errors.ts'
 import { withFile } from './files.ts'
@@ -44,20 +44,31 @@ export type KnownLocks = Map<string, Extract<LockContent, { readonly found: 'loc
 
 export function* survey(env: Environment, directory: string, known: KnownLocks, claimed?: Claimed): LockSteps<Survey> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const names = (yield* step({ do: 'list', path: directory })).map((entry) => parseName(entry.name))
-    const numbers = (kind: 'lock' | 'socket'): number[] =>
-      names.flatMap((name) => (name.kind === kind ? [name.number] : [])).sort((a, b) => a - b)
+    const { listed, sockets } = numbersIn(yield* step({ do: 'list', path: directory }))
     const locks: LockFinding[] = []
-    const listed = numbers('lock')
     for (const number of listed) {
       const finding = yield* examine(env, directory, number, known, claimed)
       if (!finding) break
       locks.push(finding)
     }
-    if (locks.length === listed.length) return { locks, sockets: numbers('socket') }
+    if (locks.length === listed.length) return { locks, sockets }
   }
   throw contended(directory)
 }
+
+/** Those of lock files and those of sockets, each in order. */
+function numbersIn(entries: readonly DirectoryEntry[]): { readonly listed: number[]; readonly sockets: number[] } {
+  const listed: number[] = []
+  const sockets: number[] = []
+  for (const { name } of entries) {
+    const parsed = parseName(name)
+    if (parsed.kind === 'lock') listed.push(parsed.number)
+    else if (parsed.kind === 'socket') sockets.push(parsed.number)
+  }
+  return { listed: listed.sort(ascending), sockets: sockets.sort(ascending) }
+}
+
+const ascending = (a: number, b: number): number => a - b
 
 /** Undefined when the file went, or became another, before the verdict was found. */
 function* examine(
