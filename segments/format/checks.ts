@@ -15,19 +15,19 @@ export const isHex =
   (digits: number): Check =>
   (value) =>
     typeof value === 'string' && value.length === digits && /^[0-9a-f]*$/.test(value)
-/** A u64 in decimal. */
+/** A u64 in decimal; only one of all twenty digits may be too large. */
 export const isNanoseconds: Check = (value) =>
-  typeof value === 'string' && /^\d{1,20}$/.test(value) && BigInt(value) < 1n << 64n
+  typeof value === 'string' && /^\d{1,20}$/.test(value) && (value.length < 20 || BigInt(value) < 1n << 64n)
 export const isText: Check = (value) => typeof value === 'string'
 export const isFilled: Check = (value) => isText(value) && value !== ''
 export const oneOf =
   (...values: readonly unknown[]): Check =>
   (value) =>
     values.includes(value)
-export const members =
-  (checks: Readonly<Record<string, Check>>): Check =>
-  (value) =>
-    isObject(value) && wrongMember(value as Record<string, unknown>, checks) === undefined
+export const members = (checks: Readonly<Record<string, Check>>): Check => {
+  const wrongOf = wrongMember(checks)
+  return (value) => isObject(value) && wrongOf(value as Record<string, unknown>) === undefined
+}
 export const listOf =
   (check: Check): Check =>
   (value) =>
@@ -41,10 +41,13 @@ export const orNull =
   (value) =>
     value === null || check(value)
 
-/** Name of a member that is missing or out of range. */
+/** A function that names a member which is missing or out of range. The checks are listed once, as each manifest asks many. */
 export function wrongMember(
-  object: Record<string, unknown>,
   checks: Readonly<Record<string, Check>>,
-): string | undefined {
-  return Object.keys(checks).find((name) => !checks[name]!(object[name]))
+): (object: Record<string, unknown>) => string | undefined {
+  const listed = Object.entries(checks)
+  return (object) => {
+    for (const [name, check] of listed) if (!check(object[name])) return name
+    return undefined
+  }
 }

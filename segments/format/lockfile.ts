@@ -31,14 +31,18 @@ const LOCK_MAGIC = 'seglog-lock'
 /** No lock file is longer; ours are about 400 bytes. */
 export const LOCK_BYTES_MAX = 4096
 const TEXT_LENGTH_MAX = 255
+const CRC_DIGITS = 8
 
 export function encodeLock(owner: LockOwner): Buffer {
-  const line = Buffer.from(`${JSON.stringify({ magic: LOCK_MAGIC, version: FORMAT_VERSION, ...owner })}\n`)
-  return Buffer.concat([line, Buffer.from(`${crcDigits(line)}\n`)])
+  const line = `${JSON.stringify({ magic: LOCK_MAGIC, version: FORMAT_VERSION, ...owner })}\n`
+  const bytes = Buffer.from(`${line}${'0'.repeat(CRC_DIGITS)}\n`)
+  const lineBytes = bytes.length - CRC_DIGITS - 1
+  bytes.write(crcDigits(bytes.subarray(0, lineBytes)), lineBytes, 'latin1')
+  return bytes
 }
 
 function crcDigits(line: Uint8Array): string {
-  return (crc32(line) >>> 0).toString(16).padStart(8, '0')
+  return (crc32(line) >>> 0).toString(16).padStart(CRC_DIGITS, '0')
 }
 
 /** Checks in this order: two lines, CRC, magic, version, members. */

@@ -73,11 +73,11 @@ export const isRunIdentity = members({
 export const isStatus = oneOf('running', 'ended', 'crashed-recovered', 'quarantined')
 
 const isPath: Check = (value) => listOf(isText)(value) && (value as unknown[]).length > 0
-const isDefinition: Check = (value) =>
-  members({ path: isPath, upTo: optional(isPositive) })(value) ||
-  members({ version: isText, upTo: optional(isPositive) })(value)
+const isPathDefinition = members({ path: isPath, upTo: optional(isPositive) })
+const isVersionDefinition = members({ version: isText, upTo: optional(isPositive) })
+const isDefinition: Check = (value) => isPathDefinition(value) || isVersionDefinition(value)
 
-const MEMBERS: Readonly<Record<string, Check>> = {
+const wrongMemberOf = wrongMember({
   generation: isPositive,
   logId: isHex(32),
   epoch: isEpoch,
@@ -101,7 +101,7 @@ const MEMBERS: Readonly<Record<string, Check>> = {
     isObject(value) && Object.entries(value as object).every(([name, state]) => isName(name) && isCursorState(state)),
   run: orNull(isRunIdentity),
   unfinished: optional(oneOf('copy', 'salvage')),
-}
+})
 
 /**
  * Ordinals not without a gap: a manifest that was rebuilt after all were lost cannot list a segment that was lost with
@@ -113,5 +113,5 @@ function ascends<N extends string>(list: readonly { readonly [name in N]: number
 
 /** Name of the first member of a manifest's body that is missing or out of range. */
 export function findWrongMember(value: unknown): string | undefined {
-  return isObject(value) ? wrongMember(value as Record<string, unknown>, MEMBERS) : 'body'
+  return isObject(value) ? wrongMemberOf(value as Record<string, unknown>) : 'body'
 }

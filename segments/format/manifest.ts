@@ -158,8 +158,10 @@ const CRC_AT = PREFIX_BYTES - CRC_DIGITS - '","body":'.length
 
 export function encodeManifest(manifest: Manifest): Buffer {
   const version = String(FORMAT_VERSION).padStart(VERSION_DIGITS, '0')
-  const body = Buffer.from(JSON.stringify(manifest))
-  return Buffer.concat([Buffer.from(prefixText(version, bodyCrc(version, body))), body, Buffer.from(BODY_END)])
+  const bytes = Buffer.from(`${prefixText(version, '0'.repeat(CRC_DIGITS))}${JSON.stringify(manifest)}${BODY_END}`)
+  const body = bytes.subarray(PREFIX_BYTES, bytes.length - BODY_END.length)
+  bytes.write(bodyCrc(version, body), CRC_AT, 'latin1')
+  return bytes
 }
 
 /** The CRC goes over the digits of the version, then the body: no flipped bit makes a newer version of it. */
