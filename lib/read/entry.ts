@@ -4,7 +4,11 @@ import { Block, type FrameDecoder } from '../../segments/format/frame.ts'
 import { TAG, UNIT } from '../../segments/format/layout.ts'
 import type { Decoder } from '../codecs/codec.ts'
 
-/** A record as it is read. It never changes, and owns what it shows. */
+/**
+ * A record as it is read. It never changes, and owns what it shows. Time and value are made when they are asked for, so
+ * only the sequence is a property of its own: who copies entries with a spread, or compares them as wholes in a test,
+ * names the members instead, as in `({ sequence, value }) => ({ sequence, value })`.
+ */
 export interface Entry<T> {
   readonly sequence: number
   /** Nanoseconds since 1970. Made when it is asked for. */
