@@ -45,7 +45,7 @@ export function planRecovery(inspection: Inspection, manifest: Manifest, sameBoo
         manifest,
       ),
     )
-  const previous = unsealed.at(-1) ?? lastSealedLine(before)
+  const previous = later(unsealed.at(-1), lastSealedLine(before))
   for (const segment of before) {
     if (segment.role === 'sealed' || segment.role === 'used' || segment.line?.state === 'sealed') continue
     const message = segment.role === 'missing' ? 'a segment is missing' : 'nothing in this segment can be read'
@@ -106,6 +106,11 @@ function sequenceAfter(manifest: Manifest, previous: SealedLine | undefined): nu
 function lastSealedLine(segments: readonly SegmentEvidence[]): SealedLine | undefined {
   const line = segments.findLast((segment) => segment.line !== undefined && segment.line.state !== 'open')?.line
   return line?.state === 'open' ? undefined : line
+}
+
+/** A segment whose sealing failed may stand before one that is sealed. */
+function later(a: SealedLine | undefined, b: SealedLine | undefined): SealedLine | undefined {
+  return (a?.ordinal ?? 0) > (b?.ordinal ?? 0) ? a : b
 }
 
 /** Each damaged place, also where no record stood there: a dictionary frame takes the values of its shape along. */
