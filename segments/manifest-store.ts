@@ -49,12 +49,17 @@ export class ManifestStore {
 
   /**
    * Gives a prepared segment its name, durably. It may be that of a file that was given up, and which a manifest lists.
-   * While others sync the directory, a name may be gone for moments: it is not listed then, or a power cut would leave a
-   * log whose last segment is missing.
+   * While others give names or sync the directory, a name may be gone for moments: it is not listed then, or a power cut
+   * would leave a log whose last segment is missing. Another run may give the name first, and lose it to a sync that
+   * fails: from the first step on, that is a failure of this one.
    */
   *nameSegment(ordinal: number, from: string, to: string): Steps<void> {
     const isListed = this.latest.segments.some((line) => line.ordinal === ordinal)
-    if (isListed && this.names.isBusy) yield* this.update((manifest) => withoutLine(manifest, ordinal))
+    yield* this.names.giving(this.unlistAndGive(isListed && this.names.isBusy, ordinal, from, to))
+  }
+
+  private *unlistAndGive(mayBeGone: boolean, ordinal: number, from: string, to: string): Steps<void> {
+    if (mayBeGone) yield* this.update((manifest) => withoutLine(manifest, ordinal))
     yield* this.names.give(from, to)
   }
 

@@ -29,37 +29,48 @@ export class NameSyncs extends WrappedEnvironment {
   private readonly out = new Set<NameSync>()
   /** Back from it while others were out. */
   private readonly back = new Set<NameSync>()
-  /** Of the sync that ended last: how many others were out then, for which nobody could wait. */
-  private othersOut = 0
+  /** Of the sync that ended last, on this thread: how many others were out then, for which nobody could wait. */
+  private othersOut: number | undefined
 
   constructor(world: Environment, directory: string) {
     super(world)
     this.directory = directory
   }
 
-  /** Whether a sync of the directory is under way. */
+  /** Whether names are being given, or a sync of the directory is under way. */
   get isBusy(): boolean {
-    return this.out.size > 0
+    return this.givings.size > 0 || this.out.size > 0
   }
 
   /**
    * Gives a file a name in the directory, durably. Driven on this thread, it cannot wait for what other syncs say. Each of
    * them takes names along at most once: so the name is given once more for each, and one of these times nothing came
-   * between a name and its sync, or it was on disk before. Nobody may count on the name before the steps end: where this
-   * `isBusy` it is gone for moments.
+   * between a name and its sync, or it was on disk before. A name that another run of these steps gave may be gone from
+   * the disk by one that is back by now: it is given once more, too. Nobody may count on the name before the steps end:
+   * where this `isBusy` when they begin, it is gone for moments.
    */
   *give(from: string, to: string): Steps<void> {
     yield* this.giving(this.giveAndSync(from, to))
   }
 
   private *giveAndSync(from: string, to: string): Steps<void> {
-    yield* renameOnce(from, to)
+    const isOwn = yield* renameOnce(from, to)
     yield* step({ do: 'syncDirectory', path: this.directory })
-    for (let left = this.othersOut; left > 0; left--) {
-      yield* step({ do: 'rename', from: to, to: from })
+    // Driven later, a failure since the other run began is told to this one; and the file may be in use by now.
+    if (this.othersOut === undefined) return
+    for (let left = this.othersOut + (isOwn ? 0 : 1); left > 0; left--) yield* this.giveAgain(from, to)
+  }
+
+  private *giveAgain(from: string, to: string): Steps<void> {
+    yield* step({ do: 'rename', from: to, to: from })
+    try {
       yield* renameOnce(from, to)
-      yield* step({ do: 'syncDirectory', path: this.directory })
+    } catch (error) {
+      // The name is gone, and another run may believe that it is there.
+      this.failed(error as SystemError)
+      throw error
     }
+    yield* step({ do: 'syncDirectory', path: this.directory })
   }
 
   /** Steps that give names and then sync the directory, driven later: they fail where a sync of others failed meanwhile. */
@@ -99,7 +110,7 @@ export class NameSyncs extends WrappedEnvironment {
     let error: SystemError | null = null
     let result: ResultOf<C>
     const tell = (): void => {
-      this.othersOut = 0
+      this.othersOut = undefined
       done(error, result)
     }
     const sync: NameSync = { waitsFor: new Set(), tell }

@@ -84,14 +84,16 @@ export function* closeSegment(handles: SegmentHandles): Steps<unknown> {
   return failure
 }
 
-/** A rename that another run of the same steps may have done. */
-export function* renameOnce(from: string, to: string): Steps<void> {
+/** A rename that another run of the same steps may have done; returns whether this one did it. */
+export function* renameOnce(from: string, to: string): Steps<boolean> {
   try {
     yield* step({ do: 'rename', from, to })
+    return true
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error
     const there = yield* step({ do: 'stat', path: to })
     if (there === undefined) throw error
+    return false
   }
 }
 

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { Allocator } from '../../segments/allocator.ts'
-import type { Call } from '../../segments/env/environment.ts'
+import type { Call, Done, ResultOf } from '../../segments/env/environment.ts'
 import { runNow } from '../../segments/env/steps.ts'
-import { type SimulatedEnvironment, simulate } from '../../segments/env/simulated.ts'
+import { type CallNote, type SimulatedEnvironment, simulate } from '../../segments/env/simulated.ts'
 import { SeglogError } from '../../segments/errors.ts'
 import { type Manifest, decodeManifest } from '../../segments/format/manifest.ts'
 import { ManifestStore } from '../../segments/manifest-store.ts'
 import { NameSyncs } from '../../segments/name-syncs.ts'
 import type { SegmentPlan } from '../../segments/segment.ts'
+import { WrappedEnvironment } from '../../segments/wrapped-environment.ts'
 
 const BYTES = 8192
 const FIRST: Manifest = {
@@ -28,19 +29,42 @@ const FIRST: Manifest = {
 }
 const ACTIVE: SegmentPlan = { ordinal: 1, salt: 1, segmentBytes: BYTES }
 
+/** Does something when a started call is reported: that with this number, counted anew from when `then` is set. */
+class Moments extends WrappedEnvironment {
+  private left: number
+  private task: (() => void) | undefined
+
+  constructor(world: SimulatedEnvironment, left: number) {
+    super(world)
+    this.left = left
+  }
+
+  set then(task: () => void) {
+    this.task = task
+  }
+
+  override start<C extends Call>(call: C, done: Done<ResultOf<C>>): void {
+    this.inner.start(call, (error, result) => {
+      done(error, result)
+      if (this.task !== undefined && --this.left === 0) this.task()
+    })
+  }
+}
+
 interface Bench {
+  readonly moments?: Moments | undefined
   readonly sim: SimulatedEnvironment
   readonly allocator: Allocator
   readonly manifests: ManifestStore
 }
 
-function bench(seed = 1): Bench {
-  const sim = simulate(seed, { trace: true })
+function bench(seed = 1, sim = simulate(seed, { trace: true }), moments?: Moments): Bench {
   sim.files.makeDirectory('/log')
-  const env = new NameSyncs(sim, '/log')
+  sim.call({ do: 'syncDirectory', path: '/' })
+  const env = new NameSyncs(moments ?? sim, '/log')
   const manifests = new ManifestStore(env, FIRST, [], () => FIRST.highWatermark)
   const allocator = new Allocator(env, '/log', manifests, BYTES, () => undefined)
-  return { sim, allocator, manifests }
+  return { moments, sim, allocator, manifests }
 }
 
 const names = ({ sim }: Bench): string[] =>
@@ -55,6 +79,14 @@ const SECOND = 'segment-0000000002.log'
 function use({ sim }: Bench, name: string): void {
   const handle = sim.call({ do: 'open', path: `/log/${name}`, access: 'write', durable: true })
   sim.call({ do: 'write', handle, from: Buffer.alloc(64, 7), start: 0, length: 64, position: 0 })
+}
+
+/** Whether the newest manifest lists the second segment, and its file is not there. */
+function isListedAndMissing({ files }: SimulatedEnvironment): boolean {
+  const newest = files.paths('/log').findLast((path) => path.includes('/manifest-'))!
+  const finding = decodeManifest(Buffer.from(files.read(newest)))
+  if (finding.found !== 'manifest') throw new Error(finding.found)
+  return finding.manifest.segments.some(({ ordinal }) => ordinal === 2) && !files.has(`/log/${SECOND}`)
 }
 
 /** Whether it came to its end. */
@@ -158,12 +190,59 @@ describe('a spare', () => {
       it.sim.calls.dieAt(Infinity)
       if (isDone) return
       for (let seed = 1; seed <= 20; seed++) {
-        const { files } = it.sim.crash(seed)
-        const newest = files.paths('/log').findLast((path) => path.includes('/manifest-'))!
-        const finding = decodeManifest(Buffer.from(files.read(newest)))
-        if (finding.found !== 'manifest') throw new Error(finding.found)
-        const isListed = finding.manifest.segments.some(({ ordinal }) => ordinal === 2)
-        expect(isListed && !files.has(`/log/${SECOND}`), `death ${dies}, seed ${seed}`).toBe(false)
+        expect(isListedAndMissing(it.sim.crash(seed)), `death ${dies}, seed ${seed}`).toBe(false)
+      }
+    }
+  })
+
+  test('taken over at any moment keeps its name, whatever a sync of others that failed took along', async () => {
+    let taken = 0
+    for (let seed = 1; seed <= 100; seed++) {
+      for (let moment = 4; moment <= 9; moment++) {
+        const sim = simulate(seed)
+        const it = bench(seed, sim, new Moments(sim, moment))
+        // That of the others, or the one behind its own rename.
+        let left = 1 + (seed % 2)
+        const when = ({ do: what, mode }: CallNote): boolean =>
+          what === 'syncDirectory' && mode === 'started' && --left === 0
+        sim.calls.fault({ when, outcome: 'sync-fails-and-drops-dirty-pages' })
+        it.manifests.names.start({ do: 'syncDirectory', path: '/log' }, () => undefined)
+        it.allocator.prepare(ACTIVE)
+        const planned = it.allocator.next(2, ACTIVE, 100)
+        let isTaken = false
+        it.moments!.then = () => (isTaken = attempt(() => it.allocator.takeNow(planned, 100)))
+        await sim.settle()
+        if (!isTaken) continue
+        taken += 1
+        const { files } = sim.crash(seed, { unsynced: 'lost' })
+        expect(files.has(`/log/${SECOND}`), `seed ${seed}, moment ${moment}`).toBe(true)
+      }
+    }
+    expect(taken).toBeGreaterThan(200)
+  })
+
+  test('that replaces another and is taken over while it is named is never listed and missing after a power cut', async () => {
+    const CALLS = 8
+    for (let seed = 1; seed <= 20; seed++) {
+      for (let dies = 1; dies <= CALLS; dies++) {
+        const sim = simulate(seed)
+        // When its file is closed, and its rename begins.
+        const it = bench(seed, sim, new Moments(sim, 3))
+        it.allocator.prepare(ACTIVE)
+        await sim.settle()
+        // Given up without a use: its file and its line stay.
+        it.allocator.take(it.allocator.next(2, ACTIVE, 100))
+        const planned = { ...ACTIVE, ordinal: 2, salt: 7 }
+        it.allocator.begin(planned)
+        it.moments!.then = () => {
+          sim.calls.dieAt(sim.calls.count + dies)
+          attempt(() => it.allocator.takeNow(planned, 100))
+          sim.die()
+        }
+        await sim.settle()
+        for (let crash = 1; crash <= 10; crash++) {
+          expect(isListedAndMissing(sim.crash(crash)), `seed ${seed}, death ${dies}, crash ${crash}`).toBe(false)
+        }
       }
     }
   })

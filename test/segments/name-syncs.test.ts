@@ -141,4 +141,23 @@ describe('a name that was given is there after a power cut, whatever another syn
     expect(await lost(Alone, give, others)).toBeGreaterThan(0)
     expect(await lost(NameSyncs, give, others)).toBe(0)
   })
+
+  test('given on this thread, behind another run of the same steps whose name was taken along before', async () => {
+    let given = 0
+    for (let seed = 1; seed <= 300; seed++) {
+      const it = bench(seed)
+      it.sim.calls.fault({ when: ({ do: what }) => what === 'syncDirectory', outcome: DROPS })
+      let isGiven = false
+      it.names.start(sync, () => {
+        runNow(it.names, it.names.give(`${DIR}/tmp-a`, `${DIR}/a`))
+        isGiven = true
+      })
+      giveLater(it, 'a')
+      await it.sim.settle()
+      if (!isGiven) continue
+      given += 1
+      expect(afterPowerCut(it), `seed ${seed}`).toContain(`${DIR}/a`)
+    }
+    expect(given).toBeGreaterThan(200)
+  })
 })
