@@ -56,8 +56,9 @@ export function* placeSegment(
   const there = yield* step({ do: 'stat', path: to })
   if (there !== undefined) {
     const own = yield* step({ do: 'stat', path: from })
-    if (own?.id === there.id) return
-    if (!(yield* isFileOf(to, logId, line))) throw takenError(to)
+    // Where it is the same file, an interrupted move gave it the name. If its sync failed, the system may have forgotten
+    // the name, and the next sync would say OK: so a copy takes its place, too.
+    if (own?.id !== there.id && !(yield* isFileOf(to, logId, line))) throw takenError(to)
   } else if (yield* linked(from, to)) return
   yield* placeCopy(env, from, to, line.dataBytes)
   if (yield* hasDigestOf(to, line)) return

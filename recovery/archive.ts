@@ -1,10 +1,10 @@
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
-import { SeglogError } from '../segments/errors.ts'
+import { SeglogError, hasCode } from '../segments/errors.ts'
 import { removeIfThere } from '../segments/files.ts'
 import type { SealedLine } from '../segments/format/manifest.ts'
-import { ARCHIVE_DIRECTORY, segmentName, sidecarName } from '../segments/format/names.ts'
-import { type ManifestStore, withLine } from '../segments/manifest-store.ts'
+import { ARCHIVE_DIRECTORY, segmentName, sidecarName, temporaryName } from '../segments/format/names.ts'
+import { type ManifestStore, nonce, withLine } from '../segments/manifest-store.ts'
 import { hasDigestOf, placeSegment, placeSidecar } from './archive-file.ts'
 import { makeDirectory } from './aside.ts'
 import { type Watch, watched } from './verify-progress.ts'
@@ -27,7 +27,7 @@ export function* moveOut(
   watch: Watch,
 ): Steps<void> {
   const archive = archiveOf(directory, place)
-  if (place === undefined) yield* makeDirectory(archive, directory)
+  if (place === undefined) yield* manifests.names.giving(makeArchive(env, directory, archive))
   watch.expect(bytesOf(lines))
   yield* watched(placeAll(env, directory, archive, manifests.latest.logId, lines, watch), watch)
   yield* updateLines(manifests, lines, (line) => ({
@@ -37,6 +37,28 @@ export function* moveOut(
   }))
   yield* removeAll(directory, lines)
   watch.end()
+}
+
+/**
+ * Makes `archive/`. One that is empty was left by an earlier try, whose sync may have failed: the system may have forgotten
+ * its name, and the next sync would say OK. So it is named once more, while nothing depends on it.
+ */
+function* makeArchive(env: Environment, directory: string, archive: string): Steps<void> {
+  const there = yield* step({ do: 'stat', path: archive })
+  const isLeft = there?.kind === 'directory' && (yield* step({ do: 'list', path: archive })).length === 0
+  if (isLeft) yield* nameAgain(archive, `${directory}/${temporaryName('copy', nonce(env))}`)
+  yield* makeDirectory(archive, directory)
+}
+
+function* nameAgain(path: string, temporary: string): Steps<void> {
+  try {
+    yield* step({ do: 'rename', from: path, to: temporary })
+  } catch (error) {
+    // A volume that is mounted there; its name is not ours.
+    if (hasCode(error, 'EBUSY')) return
+    throw error
+  }
+  yield* step({ do: 'rename', from: temporary, to: path })
 }
 
 /** Brings archived segments back, each compared with its digest before the manifest calls it live. */

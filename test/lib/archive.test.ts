@@ -6,6 +6,7 @@ import { openArchived, openReadOnly } from '../../lib/open.ts'
 import { verifyLog } from '../../lib/operations.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Progress } from '../../recovery/verify-progress.ts'
+import type { Call } from '../../segments/env/environment.ts'
 import type { CallNote, SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { crc32 } from '../../segments/format/checksum.ts'
 import { segmentName } from '../../segments/format/names.ts'
@@ -518,6 +519,65 @@ describe('an archived segment, alone in a directory (D20)', () => {
     env.call({ do: 'unlink', path: `/alone/${segmentName(2)}` })
     env.call({ do: 'unlink', path })
     await expect(openIt(env)).rejects.toMatchObject({ code: 'NOT_A_LOG' })
+  })
+})
+
+describe('a sync of a directory that fails, and takes along names that are not on disk yet', () => {
+  const outcome = 'sync-fails-and-drops-dirty-pages'
+
+  /** Sees after a power cut that all records are in the log or come back from its archives. */
+  async function expectAll(env: SimulatedEnvironment): Promise<void> {
+    const next = env.crash(1, { unsynced: 'lost' })
+    const log = await open(next)
+    await next.drive(log.restore())
+    expect(sequences(log)).toEqual(upTo(1, 13))
+    await next.drive(log.close())
+  }
+
+  it.each([
+    ['archived to archive/', undefined, false],
+    ['archived elsewhere', ELSEWHERE, false],
+    ['restored from archive/', undefined, true],
+    ['restored from elsewhere', ELSEWHERE, true],
+  ])('makes nothing of what is %s again go with them', async (_, to, isRestored) => {
+    for (let which = 1, isStruck = true; isStruck; which++) {
+      const { env, log } = await sealed()
+      env.files.makeDirectory(ELSEWHERE)
+      env.files.syncAll()
+      const archive = (): Promise<unknown> => log.archiveBefore(9, to === undefined ? {} : { to })
+      if (isRestored) await env.drive(archive())
+      const move = isRestored ? (): Promise<unknown> => log.restore() : archive
+      let count = 0
+      env.calls.fault({ when: (call) => call.do === 'syncDirectory' && ++count === which, outcome })
+      await env.drive(move()).catch((error: unknown) => expect(error).toMatchObject({ code: 'IO' }))
+      isStruck = count >= which
+      env.calls.clearFaults()
+      await env.drive(move())
+      await expectAll(env)
+    }
+  })
+
+  it('does not take archive/ along when it is that of another', async () => {
+    const { env, log } = await sealed()
+    const syncs: Call[] = []
+    const isSync = (call: Call, which: number): boolean => {
+      if (call.do === 'syncDirectory' && !syncs.includes(call)) syncs.push(call)
+      return syncs[which] === call
+    }
+    const [ofAnchor, ofArchive] = [0, 1].map((which) => env.hold((call) => isSync(call, which)))
+    const anchored = log
+      .anchor({ sequence: 12, ref: 'state', hash: 'ab' })
+      .catch((error: { code: string }) => error.code)
+    await env.settle()
+    const archived = log.archiveBefore(9).catch((error: { code: string }) => error.code)
+    await env.settle()
+    env.calls.fault({ when: (call) => call.do === 'syncDirectory', outcome })
+    ofAnchor!()
+    await env.settle()
+    ofArchive!()
+    expect([await env.drive(anchored), await env.drive(archived)]).toEqual(['IO', 'IO'])
+    await env.drive(log.archiveBefore(9))
+    await expectAll(env)
   })
 })
 
