@@ -4,6 +4,7 @@ import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, runLater } from '../segments/env/steps.ts'
 import { checkMembers, invalid, wrapSystemError } from '../segments/errors.ts'
 import type { Manifest, SealedLine, SegmentLine, SequenceRange } from '../segments/format/manifest.ts'
+import { SLOTS_NAME } from '../segments/format/names.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
 import { makeReady } from './directories.ts'
 import type { WatchOptions } from './operations.ts'
@@ -114,9 +115,17 @@ export class Archiver {
   private makePlace(place: string): void {
     try {
       makeReady(this.env, place)
+      if (!this.isOwn(place)) return
     } catch (error) {
       throw wrapSystemError(error, 'archiving', { file: place })
     }
+    throw invalid('to', 'another directory than that of the log', place)
+  }
+
+  /** By a link, another path may lead to the log: what is removed there after a move would be gone from both. */
+  private isOwn(place: string): boolean {
+    const own = this.env.call({ do: 'stat', path: `${this.directory}/${SLOTS_NAME}` })
+    return own !== undefined && own.id === this.env.call({ do: 'stat', path: `${place}/${SLOTS_NAME}` })?.id
   }
 
   private watchOf({ onProgress, signal }: WatchOptions): Watch {

@@ -1,8 +1,10 @@
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { planRetention } from '../../lib/archive-retention.ts'
 import { bytes } from '../../lib/codecs/bytes.ts'
 import { cbor } from '../../lib/codecs/cbor.ts'
-import { openArchived, openReadOnly } from '../../lib/open.ts'
+import { openArchived, openLog, openReadOnly } from '../../lib/open.ts'
 import { verifyLog } from '../../lib/operations.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Progress } from '../../recovery/verify-progress.ts'
@@ -579,6 +581,23 @@ describe('a sync of a directory that fails, and takes along names that are not o
     await env.drive(log.archiveBefore(9))
     await expectAll(env)
   })
+})
+
+it('a link to the directory of the log is no other directory, and nothing is moved there', async () => {
+  const directory = mkdtempSync(`${tmpdir()}/seglog-archive-`)
+  try {
+    const log = await openLog<number>(`${directory}/log`)
+    log.appendBatch([1, 2, 3])
+    log.roll()
+    await log.commit(4)
+    symlinkSync(`${directory}/log`, `${directory}/link`)
+    const moved = log.archiveBefore(4, { to: `${directory}/link` })
+    await expect(moved).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    expect(Array.from(log.read(), ({ value }) => value)).toEqual([1, 2, 3, 4])
+    await log.close()
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 })
 
 describe('retention only plans', () => {
