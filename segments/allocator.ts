@@ -243,8 +243,6 @@ export class Allocator {
     try {
       handles = yield* this.name(spare)
     } catch (error) {
-      // At once: its name may be gone from the disk already, so nobody takes it over while its file is removed.
-      if (spare.phase === 'naming') spare.phase = 'failed'
       yield* discard(spare.temporary)
       throw error
     }
