@@ -124,7 +124,13 @@ function* updateLines(
   change: (line: SealedLine) => SealedLine,
 ): Steps<void> {
   const changed = lines.map(change)
-  yield* manifests.update((latest) => changed.reduce(withLine, latest))
+  try {
+    yield* manifests.update((latest) => changed.reduce(withLine, latest))
+  } catch (error) {
+    // Both copies are there: who was told that it failed finds all as it was, and may do it again.
+    manifests.takeBack((latest) => lines.reduce(withLine, latest))
+    throw error
+  }
 }
 
 /** What stays here when this is interrupted is removed by the next opening. */

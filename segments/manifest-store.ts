@@ -13,7 +13,7 @@ const KEPT = 2
 export class ManifestStore {
   /**
    * All that was ever asked to be written, also by updates that are under way or failed: each member is a fact whether
-   * or not a manifest says so yet, and the next generation says it.
+   * or not a manifest says so yet, and the next generation says it, unless it was taken back.
    */
   latest: Manifest
   readonly names: NameSyncs
@@ -45,6 +45,11 @@ export class ManifestStore {
     const old = this.onDisk.slice(0, -KEPT)
     this.onDisk = this.onDisk.slice(-KEPT)
     for (const number of old) yield* removeIfThere(this.path(manifestName(number)))
+  }
+
+  /** Takes back what could not be written, and is no fact then. A generation that says it may be there all the same. */
+  takeBack(change: (manifest: Manifest) => Manifest): void {
+    this.latest = change(this.latest)
   }
 
   /**

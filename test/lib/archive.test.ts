@@ -141,6 +141,25 @@ describe.each([
     await env.drive(log.close())
   })
 
+  it('whose manifest fails changes nothing, here or after a power cut, and can be done again', async () => {
+    const { env, log } = await prepared()
+    const isManifest = ({ do: what, path }: CallNote): boolean => what === 'open' && path.includes('/tmp-manifest')
+    env.calls.fault({ when: isManifest, outcome: 'EIO' })
+    await expect(env.drive(log.archiveBefore(9, options))).rejects.toMatchObject({ code: 'IO' })
+    expect([log.archives().length, log.firstSequence, sequences(log)]).toEqual([0, 1, upTo(1, 13)])
+    await env.drive(log.archiveBefore(9, options))
+    expect(whereAre(env, archive)).toEqual(['archived', 'archived', 'live'])
+    env.calls.fault({ when: isManifest, outcome: 'EIO' })
+    await expect(env.drive(log.restore())).rejects.toMatchObject({ code: 'IO' })
+    expect([log.archives().length, log.firstSequence]).toEqual([2, 9])
+    const crashed = env.clone(1).crash(1, { unsynced: 'lost' })
+    const after = await open(crashed)
+    expect([after.archives().length, after.firstSequence, sequences(after)]).toEqual([2, 9, upTo(9, 13)])
+    await crashed.drive(after.close())
+    await env.drive(log.restore())
+    expect(sequences(log)).toEqual(upTo(1, 13))
+  })
+
   it('waits for what is still being sealed', async () => {
     const env = machine()
     env.files.makeDirectory('/volume')
