@@ -36,6 +36,20 @@ async function closed(when: (env: SimulatedEnvironment, call: CallNote) => void 
   return env
 }
 
+/** Closes in this way, and sees what is there after a power cut in any call of it. */
+async function hasLostNothing(close: typeof closed): Promise<void> {
+  const crashes: SimulatedEnvironment[] = []
+  await close((env, { index }) => {
+    for (const unsynced of ['lost', 'kept', 'any'] as const) crashes.push(env.clone(index).crash(index, { unsynced }))
+  })
+  expect(crashes.length).toBeGreaterThan(30)
+  for (const [index, crashed] of crashes.entries()) {
+    const { log, report } = tryOpen(copyOf(crashed))
+    expect(report, `crash ${index}`).toMatchObject({ lastSequence: LAST, findings: [], lost: [] })
+    expect(readable(log!), `crash ${index}`).toEqual(upTo(LAST))
+  }
+}
+
 function newest(env: SimulatedEnvironment) {
   const finding = decodeManifest(Buffer.from(env.files.read(manifests(env)[0]!)))
   if (finding.found !== 'manifest') throw new Error(finding.found)
@@ -75,16 +89,7 @@ describe('a log that is closed right after a roll', () => {
   })
 
   it('has lost nothing, and has nothing to report, where it died in any call of its close', async () => {
-    const crashes: SimulatedEnvironment[] = []
-    await closed((env, { index }) => {
-      for (const unsynced of ['lost', 'kept', 'any'] as const) crashes.push(env.clone(index).crash(index, { unsynced }))
-    })
-    expect(crashes.length).toBeGreaterThan(30)
-    for (const [index, crashed] of crashes.entries()) {
-      const { log, report } = tryOpen(copyOf(crashed))
-      expect(report, `crash ${index}`).toMatchObject({ lastSequence: LAST, findings: [], lost: [] })
-      expect(readable(log!), `crash ${index}`).toEqual(upTo(LAST))
-    }
+    await hasLostNothing(closed)
   })
 })
 
@@ -134,15 +139,6 @@ describe('a log whose first segment could not be sealed, closed right after anot
   })
 
   it('has lost nothing where it died in any call of its close', async () => {
-    const crashes: SimulatedEnvironment[] = []
-    await closedUnsealed((env, { index }) => {
-      for (const unsynced of ['lost', 'kept', 'any'] as const) crashes.push(env.clone(index).crash(index, { unsynced }))
-    })
-    expect(crashes.length).toBeGreaterThan(30)
-    for (const [index, crashed] of crashes.entries()) {
-      const { log, report } = tryOpen(copyOf(crashed))
-      expect(report, `crash ${index}`).toMatchObject({ lastSequence: LAST, findings: [], lost: [] })
-      expect(readable(log!), `crash ${index}`).toEqual(upTo(LAST))
-    }
+    await hasLostNothing(closedUnsealed)
   })
 })
