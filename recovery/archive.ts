@@ -27,6 +27,8 @@ export function* moveOut(
   watch: Watch,
 ): Steps<void> {
   const archive = archiveOf(directory, place)
+  // What is found in two places after a crash must be known to be sealed, which a manifest may have failed to say.
+  if (!manifests.isSaved) yield* manifests.update((latest) => latest)
   if (place === undefined) yield* manifests.names.giving(makeArchive(env, directory, archive))
   watch.expect(bytesOf(lines))
   yield* watched(placeAll(env, directory, archive, manifests.latest.logId, lines, watch), watch)

@@ -17,6 +17,8 @@ export class ManifestStore {
    */
   latest: Manifest
   readonly names: NameSyncs
+  /** The newest that is durable, once one was written. */
+  private saved: Manifest | undefined
   /** What is durable now, for the lower bound that each generation carries; the writer puts its own in. */
   position: () => Position
   private onDisk: number[]
@@ -35,16 +37,23 @@ export class ManifestStore {
   *update(change: (manifest: Manifest) => Manifest): Steps<void> {
     const generation = this.latest.generation + 1
     this.latest = { ...change(this.latest), generation, highWatermark: this.position() }
+    const written = this.latest
     const temporary = this.path(temporaryName('manifest', nonce(this.names)))
     const name = this.path(manifestName(generation))
     const content = encodeManifest(this.latest)
     yield* createFile(temporary, content)
     yield* this.names.give(temporary, name)
+    if (generation > (this.saved?.generation ?? 0)) this.saved = written
     this.onDisk.push(generation)
     this.onDisk.sort((a, b) => a - b)
     const old = this.onDisk.slice(0, -KEPT)
     this.onDisk = this.onDisk.slice(-KEPT)
     for (const number of old) yield* removeIfThere(this.path(manifestName(number)))
+  }
+
+  /** Whether all that is known is durable: nothing failed, nothing is under way. */
+  get isSaved(): boolean {
+    return this.saved === this.latest
   }
 
   /** Takes back what could not be written, and is no fact then. A generation that says it may be there all the same. */

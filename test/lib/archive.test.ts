@@ -160,6 +160,31 @@ describe.each([
     expect(sequences(log)).toEqual(upTo(1, 13))
   })
 
+  it('of a segment that no manifest calls sealed yet, and that dies on its way, leaves it in one place', async () => {
+    for (let dies = 1; ; dies++) {
+      const { env, log } = await prepared()
+      log.roll()
+      env.calls.fault({
+        when: ({ do: what, path }) => what === 'open' && path.includes('/tmp-manifest'),
+        outcome: 'EIO',
+      })
+      fill(log, 14)
+      await env.settle()
+      env.calls.dieAt(env.calls.count + dies)
+      const isDone = await env.drive(log.archiveBefore(14, options)).then(
+        () => true,
+        () => false,
+      )
+      env.calls.dieAt(Infinity)
+      if (isDone) return
+      const next = env.crash(dies)
+      const after = await open(next)
+      const isInBoth = next.files.has(segment(4)) && next.files.has(`${DIR}/archive/${segmentName(4)}`)
+      expect(isInBoth, `death ${dies}`).toBe(false)
+      expect(sequences(after).at(-1)).toBe(14)
+    }
+  })
+
   it('waits for what is still being sealed', async () => {
     const env = machine()
     env.files.makeDirectory('/volume')
