@@ -33,6 +33,7 @@ it('README.md shows what the command prints, but for ids and times', async () =>
   await live(orders)
   await live(orders)
   const said: string[] = []
+  let writing: Promise<void> | undefined
   for (const line of told!.split('\n').filter((each) => each.startsWith('$ seglog '))) {
     const words = line.slice('$ seglog '.length).split(' ')
     let isWritten = false
@@ -42,7 +43,7 @@ it('README.md shows what the command prints, but for ids and times', async () =>
         if (words[0] !== 'tail') return
         if (!isWritten && text.includes('10  ')) {
           isWritten = true
-          void live(orders)
+          writing = live(orders)
         }
         if (text.includes('\n15  ') && text.endsWith('\n')) child.kill('SIGINT')
       },
@@ -50,5 +51,7 @@ it('README.md shows what the command prints, but for ids and times', async () =>
     expect(code).toBe(0)
     said.push(`${line}\n${stdout}${words[0] === 'tail' ? '^C\n' : ''}`)
   }
+  // Its directory is removed behind this.
+  await writing
   expect(masked(said.join(''))).toBe(masked(told!))
 })
