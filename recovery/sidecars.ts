@@ -2,7 +2,7 @@ import type { Scan } from '../segments/stretches.ts'
 import type { Environment, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { readUpTo, withFile, withFileIfThere } from '../segments/files.ts'
-import { FRAMES_START } from '../segments/format/layout.ts'
+import { FRAME, FRAMES_START, SEGMENT_BYTES_MAX } from '../segments/format/layout.ts'
 import type { SealedLine } from '../segments/format/manifest.ts'
 import { segmentName, sidecarName } from '../segments/format/names.ts'
 import { PAGE_BYTES, type SegmentIdentity, isSoundPage } from '../segments/format/sidecar.ts'
@@ -79,6 +79,8 @@ function* rebuild(
   const scan = yield* withFile(path, 'read', (handle) => scanOpened(handle, dataBytes, key))
   // What was damaged since it was sealed may be mended one day: a sidecar must not remember the damage.
   if (scan.stretches.at(-1)?.digest !== digest) return 'damaged segment'
+  // A manifest that lies may say that there are more than fit into any segment, or into memory.
+  if (line.lastSequence - firstSequence >= SEGMENT_BYTES_MAX / FRAME.size) return 'damaged segment'
   const { offsets, definitions } = scan
   while (offsets.length <= line.lastSequence - firstSequence) offsets.push(0)
   yield* writeSidecar(env, directory, identity, { offsets, definitions, keyTables: [] })

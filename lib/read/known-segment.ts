@@ -1,6 +1,6 @@
 import type { Handle } from '../../segments/env/environment.ts'
 import { type Steps, step } from '../../segments/env/steps.ts'
-import { FRAMES_START } from '../../segments/format/layout.ts'
+import { FRAME, FRAMES_START } from '../../segments/format/layout.ts'
 import type { SegmentIdentity } from '../../segments/format/sidecar.ts'
 import { type SegmentKey, SegmentScanner } from '../../segments/scan.ts'
 import { OffsetList } from '../../segments/segment.ts'
@@ -15,6 +15,12 @@ import { type SidecarPages, openPages } from './sidecar-pages.ts'
 
 /** Takes what a sidecar should hold that was of no use: the process that writes makes it anew. */
 export type Remake = (identity: SegmentIdentity, content: SidecarContent) => void
+
+interface Scanned {
+  readonly found: Scan
+  /** Of the file, which may be shorter than what should be in it. */
+  readonly fileBytes: number
+}
 
 /** What is known of a segment beyond its name: where its records are, and how its values are decoded. */
 export class KnownSegment<T> implements EntrySource<T> {
@@ -110,12 +116,13 @@ export class KnownSegment<T> implements EntrySource<T> {
   *doubt(): Steps<boolean> {
     if (this.pages === undefined || this.isCompared) return false
     const { ref, firstSequence } = this
-    const found = yield* this.scan(ref)
-    for (let index = 0; index < found.offsets.length && this.pages !== undefined; index++) {
-      const units = found.offsets.at(index)
+    const scanned = yield* this.scan(ref)
+    const { offsets } = scanned.found
+    for (let index = 0; index < offsets.length && this.pages !== undefined; index++) {
+      const units = offsets.at(index)
       if (units === 0 || units === (yield* this.unitsOf(firstSequence + index))) continue
       this.pages = undefined
-      this.add(found, ref)
+      this.add(scanned, ref)
     }
     this.isCompared = true
     return this.pages === undefined
@@ -143,34 +150,38 @@ export class KnownSegment<T> implements EntrySource<T> {
   private *scanUpTo(ref: SegmentRef): Steps<void> {
     while (this.end < ref.end) {
       const from = this.end
-      const scan = yield* this.scan(ref)
+      const scanned = yield* this.scan(ref)
       // Another walk may have added this part, or some of it, while this one waited for the disk.
-      if (this.end === from) this.add(scan, ref)
+      if (this.end === from) this.add(scanned, ref)
     }
   }
 
-  private scan(ref: SegmentRef): Steps<Scan> {
+  private scan(ref: SegmentRef): Steps<Scanned> {
     const { end: from, salt, baseTimestamp, offsets } = this
     const key = { salt, baseTimestamp, firstSequence: this.firstSequence + offsets.length }
     return this.files.use(this.file, (handle) => scanOpened(handle, ref.end, key, from))
   }
 
   /** Records that a scan did not find have no place. */
-  private add(found: Scan, ref: SegmentRef): void {
+  private add({ found, fileBytes }: Scanned, ref: SegmentRef): void {
     this.end = ref.end
     const { offsets } = this
     for (let index = 0; index < found.offsets.length; index++) offsets.push(found.offsets.at(index))
-    while (offsets.length <= ref.lastSequence - ref.firstSequence) offsets.push(0)
+    // A slot or a manifest that lies may say that there are more than fit into the file, or into memory.
+    const said = ref.lastSequence - ref.firstSequence + 1
+    const count = Math.min(said, Math.floor(fileBytes / FRAME.size))
+    while (offsets.length < count) offsets.push(0)
     for (const definition of found.definitions) this.decoder.define(definition)
     // What was damaged since it was sealed may be mended: a sidecar must not remember it.
     const { identity } = ref
-    if (identity === undefined || found.stretches.at(-1)?.digest !== identity.digest) return
+    if (identity === undefined || found.stretches.at(-1)?.digest !== identity.digest || offsets.length < said) return
     this.remake?.(identity, { offsets, definitions: found.definitions, keyTables: [] })
   }
 }
 
 /** A file that is shorter than it should be still has sound records; those that are missing are looked for in vain. */
-function* scanOpened(handle: Handle, end: number, key: SegmentKey, from: number): Steps<Scan> {
-  const size = yield* step({ do: 'size', handle })
-  return yield* new SegmentScanner(handle, Math.min(end, size), key, from).run('search')
+function* scanOpened(handle: Handle, end: number, key: SegmentKey, from: number): Steps<Scanned> {
+  const fileBytes = yield* step({ do: 'size', handle })
+  const found = yield* new SegmentScanner(handle, Math.min(end, fileBytes), key, from).run('search')
+  return { found, fileBytes }
 }

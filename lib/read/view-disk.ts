@@ -149,13 +149,18 @@ export class DiskView implements LogView {
     return this.found.find((ref) => ref.firstSequence <= sequence && sequence <= ref.lastSequence)
   }
 
-  /** Ordinals of the used segments that the manifest does not call sealed, the last first. */
-  private unsealed(): number[] {
+  /**
+   * Ordinals of the used segments that the manifest does not call sealed, the last first. One by one: a slot that lies may
+   * name a segment four thousand millions further on, and the first that is not there ends the search.
+   */
+  private *unsealed(): Generator<number, void> {
     const { ordinal: last, offset } = this.position
-    const open = this.manifest.segments.filter((line) => line.state === 'open').map((line) => line.ordinal)
-    for (let ordinal = lastOrdinal(this.manifest) + 1; ordinal <= last; ordinal++) open.push(ordinal)
+    const isUsed = (ordinal: number): boolean => ordinal < last || (ordinal === last && offset > FRAMES_START)
     // A position before the first frame is one of a segment that is not used yet.
-    return open.filter((ordinal) => ordinal < last || (ordinal === last && offset > FRAMES_START)).reverse()
+    for (let ordinal = last; ordinal > lastOrdinal(this.manifest); ordinal--) if (isUsed(ordinal)) yield ordinal
+    for (const { ordinal, state } of this.manifest.segments.toReversed()) {
+      if (state === 'open' && isUsed(ordinal)) yield ordinal
+    }
   }
 
   private *refOf(ordinal: number, start: SegmentStart): Steps<SegmentRef> {

@@ -5,6 +5,7 @@ import type { Log } from '../../lib/log.ts'
 import { openReadOnly } from '../../lib/open.ts'
 import { copyLog, salvageLog, verifyLog } from '../../lib/operations.ts'
 import { SeglogError, type ErrorCode } from '../../segments/errors.ts'
+import { SLOT } from '../../segments/format/layout.ts'
 import { type Ending, LAST, SMALL_BYTES, smallLog } from '../recovery/small-log.ts'
 import { DIR, type Item, fill, item, machine, openNow } from '../recovery/world.ts'
 import { forge, forgery } from './hostile-forgeries.ts'
@@ -267,6 +268,44 @@ describe('hostile directories', () => {
     )
     await fc.assert(property, { numRuns: RUNS })
     expect(verified).toBeGreaterThan(RUNS / 4)
+  })
+
+  // Found by the properties above in one run of several: lists as long as somebody said, until there was no memory left.
+  it.each(
+    [2n ** 31n - 1n, 2n ** 32n, 2n ** 45n].flatMap((value) => {
+      const of = (member: string): number => SLOT.fields.findIndex(({ name }) => name === member)
+      const members = ['ordinal', 'offset', 'sequence'] as const
+      const slot = (member: (typeof members)[number]) =>
+        [0, 1].map((which) => ({ do: 'slot', which, field: of(member), value }) as const)
+      const manifest = (path: string[]) =>
+        [0, 1].map((which) => ({ do: 'manifest', which, path, value: Number(value) }) as const)
+      return members.flatMap((member) => [
+        ['slots', member, value, slot(member), [{ do: 'flip', file: 1, at: 0, by: 1 }]] as const,
+        ...['highWatermark', 'clean'].map(
+          (where) =>
+            [
+              `manifests (${where})`,
+              member,
+              value,
+              manifest([where, member]),
+              [{ do: 'truncate', file: 0, at: 0 }],
+            ] as const,
+        ),
+      ])
+    }),
+  )('%s that lie about their %s, %d, are read in bounded time and memory', async (_1, _2, _3, lies, spoils) => {
+    for (const how of ENDINGS) {
+      for (const some of [[], spoils]) {
+        const make = (): hostile.Directory => spoiltLog(how, some, lies)
+        await harmless(make(), async (environment) => {
+          const log = await openReadOnly<Item>(DIR, { environment, codec: cbor<Item>() })
+          readAll(log, asWritten)
+          await log.close()
+        })
+        await harmless(make(), (environment) => verifyLog(DIR, { environment }))
+        await openAndRead(hostile.machineWith(make()), 'refuse', asWritten)
+      }
+    }
   })
 
   it.each([
