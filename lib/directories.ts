@@ -1,32 +1,79 @@
+import { nameAgain } from '../recovery/aside.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { runNow, type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, hasCode } from '../segments/errors.ts'
+import { SLOTS_NAME, temporaryName } from '../segments/format/names.ts'
+import { nonce } from '../segments/manifest-store.ts'
 
-/** Makes a directory for a log, and those above it, unless they are there. Throws NOT_A_LOG where something else is. */
+/**
+ * Makes a directory for a log, and those above it, unless they are there. Each name is durable then, also that of a
+ * directory that was there: who made it may have been killed before its sync. Throws NOT_A_LOG where something else is.
+ */
 export function makeReady(env: Environment, path: string): void {
   try {
-    runNow(env, makeDirectories(path))
+    runNow(env, ready(env, path))
   } catch (error) {
     throw hasCode(error, 'ENOTDIR') ? noDirectory(path, error) : error
   }
 }
 
-/** Makes a directory and those above it that are missing; each name is durable when the steps end. */
-function* makeDirectories(path: string): Steps<void> {
+/** What is in a log was written after its directory had a durable name. */
+function* ready(env: Environment, path: string): Steps<void> {
+  const slots = yield* step({ do: 'stat', path: `${path}/${SLOTS_NAME}` })
+  if (slots === undefined) yield* makeDirectories(env, path)
+}
+
+/** Makes a directory and those above it that are missing, each when the name of the one above it is durable. */
+function* makeDirectories(env: Environment, path: string): Steps<void> {
   const status = yield* step({ do: 'stat', path })
-  if (status?.kind === 'directory') return
   if (status?.kind === 'file') throw noDirectory(path, undefined)
-  const slash = path.lastIndexOf('/')
-  const parent = slash <= 0 ? '/' : path.slice(0, slash)
-  if (status === undefined && slash > 0) yield* makeDirectories(parent)
+  if (status?.kind === 'directory') return yield* syncNames(env, path)
+  if (status === undefined) yield* makeDirectories(env, parentOf(path))
   try {
     yield* step({ do: 'makeDirectory', path })
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error
     yield* mustList(path)
-    return
+    return yield* syncNames(env, path)
   }
-  yield* step({ do: 'syncDirectory', path: parent })
+  yield* syncName(env, path, 'us')
+}
+
+/** Of a directory that is there, and of those above it: a program that made them with one call has synced none. */
+function* syncNames(env: Environment, path: string): Steps<void> {
+  for (let at = path; at !== '/'; at = parentOf(at)) yield* syncName(env, at, 'others')
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/'
+}
+
+/** What says that this system, volume or user cannot sync a directory. */
+const CANNOT_SYNC = ['EACCES', 'EPERM', 'EINVAL', 'EROFS', 'ENOTSUP'] as const
+
+/**
+ * Makes the name of a directory durable. A system may forget a name whose sync failed, and the next sync says OK. So it is
+ * given once more before anybody hears of the failure: who tries again then finds something to sync.
+ */
+function* syncName(env: Environment, path: string, madeBy: 'us' | 'others'): Steps<void> {
+  try {
+    yield* step({ do: 'syncDirectory', path: parentOf(path) })
+  } catch (error) {
+    // Then a directory that was there is not ours to care for.
+    if (madeBy === 'others' && CANNOT_SYNC.some((code) => hasCode(error, code))) return
+    yield* nameEmptyAgain(env, path)
+    throw error
+  }
+}
+
+/** One that is empty was made by us, now or in an earlier try; one with anything in it may be in use. */
+function* nameEmptyAgain(env: Environment, path: string): Steps<void> {
+  try {
+    const isEmpty = (yield* step({ do: 'list', path })).length === 0
+    if (isEmpty) yield* nameAgain(path, `${parentOf(path)}/${temporaryName('copy', nonce(env))}`)
+  } catch {
+    // The failure of the sync is what is told.
+  }
 }
 
 /** A link to a directory is as good as one; a link to anything else, a pipe or a device is not. */

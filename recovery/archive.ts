@@ -1,12 +1,12 @@
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
-import { SeglogError, hasCode } from '../segments/errors.ts'
+import { SeglogError } from '../segments/errors.ts'
 import { removeIfThere } from '../segments/files.ts'
 import type { SealedLine } from '../segments/format/manifest.ts'
 import { ARCHIVE_DIRECTORY, segmentName, sidecarName, temporaryName } from '../segments/format/names.ts'
 import { type ManifestStore, nonce, withLine } from '../segments/manifest-store.ts'
 import { hasDigestOf, placeSegment, placeSidecar } from './archive-file.ts'
-import { makeDirectory } from './aside.ts'
+import { makeDirectory, nameAgain } from './aside.ts'
 import { type Watch, watched } from './verify-progress.ts'
 
 /** The directory in which an archived segment is, or would be. */
@@ -50,17 +50,6 @@ function* makeArchive(env: Environment, directory: string, archive: string): Ste
   const isLeft = there?.kind === 'directory' && (yield* step({ do: 'list', path: archive })).length === 0
   if (isLeft) yield* nameAgain(archive, `${directory}/${temporaryName('copy', nonce(env))}`)
   yield* makeDirectory(archive, directory)
-}
-
-function* nameAgain(path: string, temporary: string): Steps<void> {
-  try {
-    yield* step({ do: 'rename', from: path, to: temporary })
-  } catch (error) {
-    // A volume that is mounted there; its name is not ours.
-    if (hasCode(error, 'EBUSY')) return
-    throw error
-  }
-  yield* step({ do: 'rename', from: temporary, to: path })
 }
 
 /** Brings archived segments back, each compared with its digest before the manifest calls it live. */

@@ -66,3 +66,18 @@ export function* makeDirectory(path: string, parent: string): Steps<void> {
   }
   yield* step({ do: 'syncDirectory', path: parent })
 }
+
+/**
+ * Gives a directory its name once more, by way of another one: a system may have forgotten it after a sync that failed, and
+ * the next sync finds nothing to do and says OK.
+ */
+export function* nameAgain(path: string, temporary: string): Steps<void> {
+  try {
+    yield* step({ do: 'rename', from: path, to: temporary })
+  } catch (error) {
+    // A volume that is mounted there; its name is not ours.
+    if (hasCode(error, 'EBUSY')) return
+    throw error
+  }
+  yield* step({ do: 'rename', from: temporary, to: path })
+}

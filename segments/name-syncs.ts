@@ -132,7 +132,13 @@ export class NameSyncs extends WrappedEnvironment {
     for (const sync of this.back) {
       if (sync.waitsFor.size > 0) continue
       this.back.delete(sync)
-      sync.tell()
+      try {
+        sync.tell()
+      } finally {
+        // What one of them throws keeps nobody else from hearing.
+        this.tellThose()
+      }
+      return
     }
   }
 

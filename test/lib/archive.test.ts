@@ -583,12 +583,13 @@ describe('a sync of a directory that fails, and takes along names that are not o
   it.each([
     ['archived to archive/', undefined, false],
     ['archived elsewhere', ELSEWHERE, false],
+    ['archived to directories that are not there yet', `${ELSEWHERE}/of/2026`, false],
     ['restored from archive/', undefined, true],
     ['restored from elsewhere', ELSEWHERE, true],
   ])('makes nothing of what is %s again go with them', async (_, to, isRestored) => {
     for (let which = 1, isStruck = true; isStruck; which++) {
       const { env, log } = await sealed()
-      env.files.makeDirectory(ELSEWHERE)
+      if (to === ELSEWHERE) env.files.makeDirectory(ELSEWHERE)
       env.files.syncAll()
       const archive = (): Promise<unknown> => log.archiveBefore(9, to === undefined ? {} : { to })
       if (isRestored) await env.drive(archive())

@@ -81,6 +81,23 @@ describe('syncs of the directory answer for each other', () => {
     expect(it.told).toEqual(['a EIO'])
   })
 
+  test('what the caller of one throws when he hears of it keeps nobody else from hearing', () => {
+    const { sim, told } = bench()
+    const back: (() => void)[] = []
+    const start = (_: Call, done: Done<undefined>): void => void back.push(() => done(null, undefined))
+    const names = new NameSyncs(Object.create(sim, { start: { value: start } }) as SimulatedEnvironment, DIR)
+    names.start(sync, () => told.push('first'))
+    names.start(sync, () => {
+      throw new Error('thrown by its caller')
+    })
+    names.start(sync, () => told.push('third'))
+    back[2]!()
+    back[1]!()
+    expect(told).toEqual([])
+    expect(back[0]).toThrow('thrown by its caller')
+    expect(told.toSorted()).toEqual(['first', 'third'])
+  })
+
   test('what they are is nothing to those of other directories', async () => {
     const it = bench()
     it.sim.files.makeDirectory('/log/archive')
