@@ -1,5 +1,3 @@
-// Node loads this for the first socket that listens, which took 2 ms of the first opening; so it comes with the modules.
-import 'node:cluster'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
