@@ -20,7 +20,7 @@ import { type BufferPool, Group, SUMMED_BY_FRAME_BYTES, noteEnding, sumFrame } f
 import { type LogIdentity, headerOf } from './group-header.ts'
 import type { Segment } from './segment.ts'
 import { keysBytes } from './space.ts'
-import { type TimeMark, Timeline } from './timeline.ts'
+import { type Clock, type TimeMark, Timeline } from './timeline.ts'
 
 /** What of a codec the writer needs; the codec's own file says more. */
 export interface PayloadEncoder {
@@ -32,14 +32,18 @@ export interface PayloadEncoder {
 /** Whether a full group may be closed for a record, or the group grows because a batch must stay in one. */
 export type Grouping = 'any group' | 'same group'
 
+/** A method and not a function, which would be another one for each log: the compiler would begin anew. */
+export interface GroupReceiver {
+  /** Takes a group that gets no more frames. */
+  groupClosed(group: Group): void
+}
+
 export interface FillingContext {
   readonly identity: LogIdentity
   readonly pool: BufferPool
-  /** Milliseconds since 1970 with a fraction. */
-  readonly nowMs: () => number
+  readonly clock: Clock
   readonly checkpoints: CheckpointPolicy
-  /** Takes a group that gets no more frames. */
-  readonly closed: (group: Group) => void
+  readonly receiver: GroupReceiver
   /** Undefined where payloads are stored as they are. */
   readonly compressing?: Compressing | undefined
 }
@@ -95,7 +99,7 @@ export class Filling {
     this.context = context
     this.segment = segment
     this.encoder = encoder
-    this.time = new Timeline(floor, context.nowMs)
+    this.time = new Timeline(floor, context.clock)
     this.hashBytes = segment.chain === undefined ? 0 : CHAIN_HEAD_BYTES
     this.headerPending = segment.end === 0
     if (this.headerPending) {
@@ -279,7 +283,7 @@ export class Filling {
     let group = this.group
     if (group !== undefined && grouping === 'any group' && group.length + need > group.buffer.length) {
       this.takeGroup()
-      this.context.closed(group)
+      this.context.receiver.groupClosed(group)
       group = undefined
     }
     group ??= this.openGroup(given)

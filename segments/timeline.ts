@@ -1,6 +1,11 @@
 import { SeglogError } from './errors.ts'
 import { TIME_DELTA_LIMIT } from './format/layout.ts'
 
+/** Milliseconds since 1970, with a fraction. */
+export interface Clock {
+  nowMs(): number
+}
+
 /** Where a timeline stood, to go back to. */
 export interface TimeMark {
   readonly lastDelta: number
@@ -22,12 +27,12 @@ export class Timeline {
   /** The last timestamp, where its delta does not fit into a frame. */
   private lastWide = 0n
   private readonly floor: bigint
-  private readonly nowMs: () => number
+  private readonly clock: Clock
 
   /** `floor`: no timestamp of this segment lies before it. */
-  constructor(floor: bigint, nowMs: () => number) {
+  constructor(floor: bigint, clock: Clock) {
     this.floor = floor
-    this.nowMs = nowMs
+    this.clock = clock
   }
 
   /** Goes on in a segment that has records. */
@@ -52,7 +57,7 @@ export class Timeline {
   /** Nanoseconds since the base for the next record, at `given` or now; nothing is noted yet. */
   nextDelta(given: bigint | undefined): number {
     if (given === undefined) {
-      return this.based ? Math.max(this.lastDelta, Math.round((this.nowMs() - this.baseMs) * 1e6)) : 0
+      return this.based ? Math.max(this.lastDelta, Math.round((this.clock.nowMs() - this.baseMs) * 1e6)) : 0
     }
     if (given < this.last) {
       throw new SeglogError('OUT_OF_ORDER', 'a timestamp lies before that of the record before it', {
@@ -93,7 +98,7 @@ export class Timeline {
   }
 
   private notBefore(floor: bigint, given: bigint | undefined): bigint {
-    const time = given ?? nanoseconds(this.nowMs())
+    const time = given ?? nanoseconds(this.clock.nowMs())
     return time > floor ? time : floor
   }
 }

@@ -6,7 +6,7 @@ import { compressingOf } from './compression.ts'
 import type { Environment } from './env/environment.ts'
 import { type Ending, markClosed } from './ending.ts'
 import { SeglogError, assert, failedError, wrapSystemError } from './errors.ts'
-import { type Filling, type FillingContext } from './filling.ts'
+import type { Filling, FillingContext, GroupReceiver } from './filling.ts'
 import { segmentBytesFor } from './space.ts'
 import { SEQUENCE_MAX, TAG } from './format/layout.ts'
 import { BufferPool, Deferred, GROUP_BYTES, type Group } from './group.ts'
@@ -30,7 +30,7 @@ const POOLED_BUFFERS = 8
 const TELLING = 'a listener of seglog:commit or seglog:roll must not append before it returns. Append in setImmediate.'
 
 /** The one writer of a log: numbers records, frames them, sends them, rolls segments. */
-export class Writer {
+export class Writer implements GroupReceiver {
   readonly committer: Committer
   /** Told after the high-watermark moved, and after the writer failed. */
   onChange: (() => void) | undefined
@@ -89,16 +89,18 @@ export class Writer {
     const context: FillingContext = {
       identity: start.identity,
       pool,
-      nowMs: () => env.nowMs(),
+      clock: env,
       checkpoints: limits,
-      closed: (group) => {
-        this.committer.enqueue(group)
-        // A burst fills a segment faster than its groups become durable.
-        this.rolling.prepareNext()
-      },
+      receiver: this,
       compressing: compressingOf(start.compression, limits.compressionBytesMin),
     }
     this.rolling = new Rolling(env, directory, start, limits, context, newEncoder, () => this.committer)
+  }
+
+  groupClosed(group: Group): void {
+    this.committer.enqueue(group)
+    // A burst fills a segment faster than its groups become durable.
+    this.rolling.prepareNext()
   }
 
   /** Sequence of the last record that was appended, durable or not. */

@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { Call, Done, Environment, Listener, ResultOf, SocketProbe, Timer } from './environment.ts'
-import { wallClock } from './node-clock.ts'
+import { WallClock } from './node-clock.ts'
 import { type DurableWrites, NodeFiles } from './node-files.ts'
 import { processIdentity, startTimeOf } from './node-process.ts'
 import { listen, probe } from './node-sockets.ts'
@@ -29,11 +29,8 @@ export interface NodeOptions {
 
 class NodeEnvironment implements Environment {
   readonly identity = processIdentity()
-  readonly nowMs = wallClock(
-    () => performance.now(),
-    () => Date.now(),
-  )
   readonly #files: NodeFiles
+  readonly #clock = new WallClock()
 
   constructor(options: NodeOptions) {
     this.#files = new NodeFiles(options.durableWrites ?? (process.platform === 'linux' ? 'flag' : 'sync'))
@@ -45,6 +42,10 @@ class NodeEnvironment implements Environment {
 
   start<C extends Call>(call: C, done: Done<ResultOf<C>>): void {
     this.#files.start(call, done)
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs()
   }
 
   monotonicMs(): number {

@@ -29,8 +29,8 @@ function filling(segmentBytes = 64 * 1024, using = encoder): Made {
     identity: { logId: 'ab'.repeat(16), epoch: 1, codec: 'bytes', chain: CHAIN.none },
     pool: new BufferPool(2),
     checkpoints: { checkpointRecords: Infinity, checkpointBytes: Infinity },
-    nowMs: () => (ms += 1),
-    closed: (group: Group) => closed.push(group),
+    clock: { nowMs: () => (ms += 1) },
+    receiver: { groupClosed: (group: Group) => closed.push(group) },
   }
   return { filling: new Filling(context, segment, using, 0n), segment, closed }
 }

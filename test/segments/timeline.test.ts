@@ -10,7 +10,7 @@ class Clock {
 
   constructor(ms: number, floor = 0n) {
     this.ms = ms
-    this.line = new Timeline(floor, () => this.ms)
+    this.line = new Timeline(floor, { nowMs: () => this.ms })
   }
 
   /** The timestamp of the next record, as the first frame of a segment and all wide ones hold it. */

@@ -7,7 +7,7 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { SocketProbe } from '../../../segments/env/environment.ts'
 import { nodeEnvironment } from '../../../segments/env/node.ts'
-import { wallClock } from '../../../segments/env/node-clock.ts'
+import { WallClock } from '../../../segments/env/node-clock.ts'
 import { startTimeIn } from '../../../segments/env/node-process.ts'
 import { Files, sleep } from './worlds.ts'
 
@@ -102,10 +102,8 @@ describe('the wall clock', () => {
   test('has a fraction, does not step while the clocks agree, and follows a jump within a second', () => {
     let monotonic = 5_000
     let offset = 1_700_000_000_000.4
-    const now = wallClock(
-      () => monotonic,
-      () => Math.floor(monotonic + offset),
-    )
+    const clock = new WallClock({ monotonicMs: () => monotonic, wallMs: () => Math.floor(monotonic + offset) })
+    const now = (): number => clock.nowMs()
     let before = now()
     expect(Math.abs(before - (monotonic + offset))).toBeLessThan(1)
     for (let i = 0; i < 20_000; i++) {
