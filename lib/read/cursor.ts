@@ -1,11 +1,12 @@
 import type { Handle } from '../../segments/env/environment.ts'
 import { type Steps, step } from '../../segments/env/steps.ts'
-import { type SeglogError, hasCode } from '../../segments/errors.ts'
-import { FrameDecoder, wholeSequence } from '../../segments/format/frame.ts'
+import type { SeglogError } from '../../segments/errors.ts'
+import { FrameDecoder, lengthOf, wholeSequence } from '../../segments/format/frame.ts'
 import { FRAME, FRAMES_START, KIND, UNIT } from '../../segments/format/layout.ts'
 import { Window } from '../../segments/window.ts'
 import type { Codec } from '../codecs/codec.ts'
-import { type EntrySource, type Page, type StoredEntry, entryOf } from './entry.ts'
+import { CheckedRun } from './checked-run.ts'
+import { type EntrySource, type Page, type StoredEntry, checkedEntryOf, entryOf } from './entry.ts'
 import type { KnownSegment } from './known-segment.ts'
 import type { KnownSegments } from './known-segments.ts'
 import { openToRead } from './open-segment.ts'
@@ -44,6 +45,7 @@ export class Cursor<T> implements Walk<T> {
   private seek: TimeSeek<T> | undefined
   private readonly stride: 1 | -1
   private readonly decoder = new FrameDecoder()
+  private readonly run = new CheckedRun()
   private window: Window
   private page: Page
   /** What was read ahead, and how much of the present window it holds too: a frame may lie across its end. */
@@ -92,6 +94,9 @@ export class Cursor<T> implements Walk<T> {
     for (;;) {
       const at = this.at
       if (!window.holds(at, this.need)) return 'fill'
+      // To make what checks many at once is not worth it for a single window.
+      const bytesAhead = this.windows > 1 ? ref.end - at : 0
+      if (this.stride === 1 && this.run.holds(window, at, sequence, ref.salt, bytesAhead)) return this.takeChecked(at)
       const finding = decoder.read(window.block, at - window.start, window.length, at, ref.salt)
       if (finding === 'short') {
         this.need = decoder.length
@@ -101,17 +106,20 @@ export class Cursor<T> implements Walk<T> {
       const found = wholeSequence(decoder.sequenceLow, ref.firstSequence)
       if (found !== sequence) return this.note(misplaced(ref, at, sequence, found))
       // Asked again at its end, a walk says the same again.
-      if (decoder.kind === KIND.record && this.isOverBudget) return 'end'
+      if (decoder.kind === KIND.record && this.isOverBudget(decoder.length)) return 'end'
       this.at = at + decoder.length
       this.need = FRAME.size
       if (decoder.kind === KIND.record) return this.take()
+      if (decoder.kind !== KIND.dictionary) continue
       // Where it was known already it is defined once more, which changes nothing.
-      if (decoder.kind === KIND.dictionary) this.define()
+      const { source, payloadStart, payloadEnd } = decoder
+      this.source!.decoder.define(Uint8Array.from(source.subarray(payloadStart, payloadEnd)))
     }
   }
 
   /** Fetches what `next` lacks. */
   *fill(): Steps<void> {
+    this.run.forget()
     if (this.seek !== undefined) return yield* this.findStart(this.seek)
     const { ref, sequence } = this
     if (ref === undefined || sequence < ref.firstSequence || sequence > ref.lastSequence) {
@@ -202,7 +210,7 @@ export class Cursor<T> implements Walk<T> {
 
   private *enter(ref: SegmentRef): Steps<void> {
     yield* this.close()
-    this.handle = yield* this.open(ref)
+    this.handle = yield* openToRead(this.view, ref, this.sequence)
     this.ref = ref
     this.window.clear()
     this.need = FRAME.size
@@ -211,16 +219,6 @@ export class Cursor<T> implements Walk<T> {
     const { path, baseTimestamp, compression } = ref
     this.source = this.known ?? { path, baseTimestamp, compression, decoder: this.codec.decoder() }
     this.at = fromStart ? FRAMES_START : yield* this.placeOf(this.sequence)
-  }
-
-  /** A file that was moved away after the view was asked is not missing: the view says where it is by now. */
-  private *open(ref: SegmentRef): Steps<Handle> {
-    try {
-      return yield* openToRead(ref, this.sequence)
-    } catch (error) {
-      if (hasCode(error, 'GAP')) yield* this.view.segmentOf(this.sequence)
-      throw error
-    }
   }
 
   private *placeOf(sequence: number): Steps<number> {
@@ -255,14 +253,23 @@ export class Cursor<T> implements Walk<T> {
     this.need = FRAME.size
   }
 
-  private define(): void {
-    const { source, payloadStart, payloadEnd } = this.decoder
-    this.source!.decoder.define(Uint8Array.from(source.subarray(payloadStart, payloadEnd)))
+  /** Whether the record at hand is more than is asked for; the first never is. */
+  private isOverBudget(length: number): boolean {
+    return this.count > 0 && this.bytes + length > this.range.bytesMax
   }
 
-  /** Whether the record at hand is more than is asked for; the first never is. */
-  private get isOverBudget(): boolean {
-    return this.count > 0 && this.bytes + this.decoder.length > this.range.bytesMax
+  /** The record at a place whose frame was checked with those around it. */
+  private takeChecked(at: number): StoredEntry<T> | 'end' {
+    const { page, sequence } = this
+    const start = at - this.window.start
+    const length = lengthOf(page.block.words, start / 4)
+    if (this.isOverBudget(length)) return 'end'
+    this.at = at + length
+    this.need = FRAME.size
+    this.count += 1
+    this.bytes += length
+    this.sequence = sequence + 1
+    return checkedEntryOf(start, sequence, this.source!, page)
   }
 
   private take(): StoredEntry<T> {

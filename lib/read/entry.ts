@@ -1,7 +1,7 @@
 import { originalPayload } from '../../segments/compression.ts'
 import { SeglogError } from '../../segments/errors.ts'
-import { Block, type FrameDecoder } from '../../segments/format/frame.ts'
-import { TAG, UNIT } from '../../segments/format/layout.ts'
+import { Block, type FrameDecoder, lengthOf, tagOf, timeDeltaOf } from '../../segments/format/frame.ts'
+import { FRAME, TAG, UNIT } from '../../segments/format/layout.ts'
 import type { Decoder } from '../codecs/codec.ts'
 
 /**
@@ -155,6 +155,26 @@ export function entryOf<T>(
   const plain = (tag & TAG.plain) !== 0
   const extras = (tag & (TAG.compressed | TAG.keys)) === 0 ? undefined : extrasOf(decoder)
   return new StoredEntry(sequence, source, page, start, end, timeDelta, timestamp, plain, extras)
+}
+
+/** The entry of a record without extensions at `page.block[at…]`, whose frame was checked. */
+export function checkedEntryOf<T>(at: number, sequence: number, source: EntrySource<T>, page: Page): StoredEntry<T> {
+  const { words } = page.block
+  const from = at / 4
+  const tag = tagOf(words, from)
+  const end = at + lengthOf(words, from) - ((tag & TAG.padMask) >> TAG.padShift)
+  const plain = (tag & TAG.plain) !== 0
+  return new StoredEntry(
+    sequence,
+    source,
+    page,
+    at + FRAME.size,
+    end,
+    timeDeltaOf(words, from),
+    undefined,
+    plain,
+    undefined,
+  )
 }
 
 function extrasOf(decoder: FrameDecoder): Extras {

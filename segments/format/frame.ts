@@ -234,6 +234,21 @@ export class FrameDecoder {
   }
 }
 
+/** Of the frame at `words[from…]`, as `writeHeader` makes them. */
+export function tagOf(words: Int32Array, from: number): number {
+  return words[from + 1]! >>> 16
+}
+
+/** In bytes. */
+export function lengthOf(words: Int32Array, from: number): number {
+  return (words[from + 2]! & 0xffffff) * UNIT
+}
+
+export function timeDeltaOf(words: Int32Array, from: number): number {
+  const fifth = words[from + 5]!
+  return (((words[from + 4]! >>> 16) | (fifth << 16)) >>> 0) + (fifth >>> 16) * HALF
+}
+
 /** Of the frame at `bytes[at…]`. */
 export function timeDeltaAt(bytes: Buffer, at: number): number {
   return (readWord(bytes, at + TIME) >>> 0) + (bytes[at + TIME + 4]! | (bytes[at + TIME + 5]! << 8)) * HALF
