@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { openLog } from '../lib/index.ts'
-import { type Result, check, compete, rate, rateNow } from './measure/contest.ts'
+import { type Contest, check, rate, rateNow } from './measure/contest.ts'
 import { inDirectory } from './measure/disk.ts'
 import { type Events, described, orderEvents } from './measure/events.ts'
 import { bytesOnDisk, writtenNow } from './measure/limits.ts'
@@ -19,10 +19,12 @@ const WARMUP = 1_000
 const SETTLE_MS = 500
 
 /** P1: one record at a time, each on disk before the next. */
-export async function measure(): Promise<Result[]> {
+export const contests = [commits]
+
+async function commits(): Promise<Contest> {
   const events = orderEvents(amount(5_000, 1_000))
   const lengths = await bytesOnDisk(events.values)
-  const result = await compete({
+  return {
     target: 'P1',
     title: `commit one by one, ${described(events)}`,
     unit: 'records a second, each synced before the next',
@@ -48,8 +50,7 @@ export async function measure(): Promise<Result[]> {
       'The raw files were filled with zeros before, as a prepared segment is; the fill is not timed.',
       ...durabilityNotes(everyone),
     ],
-  })
-  return [result]
+  }
 }
 
 function commitSync({ values }: Events): Promise<number> {

@@ -1,7 +1,9 @@
-import type { Result } from './measure/contest.ts'
+import type { Contest, Result } from './measure/contest.ts'
 
 interface Target {
-  readonly measure: () => Promise<Result[]>
+  readonly measure?: () => Promise<Result[]>
+  /** Contests whose contestants have a process each; undefined is what such a one gives whose events are not there. */
+  readonly contests?: readonly (() => Promise<Contest | undefined>)[]
 }
 
 /** Each target and the file that measures it, in the order of the tables. */

@@ -87,10 +87,19 @@ function collectYoung(): void {
   collectGarbage({ type: 'minor' })
 }
 
-interface Timed {
+export interface Timed {
   readonly wall: number
   readonly cpu: number
 }
+
+/** What one round of a contestant gave. */
+export interface Outcome {
+  readonly figure: number
+  readonly times: Timed | undefined
+}
+
+/** Runs a round of the contestant with this number, wherever it runs. */
+export type Runner = (index: number, round: number) => Promise<Outcome>
 
 /** What the last timed piece of work took, in seconds; a contestant has at most one in each round. */
 let timed: Timed | undefined
@@ -101,21 +110,29 @@ function takeTimed(): Timed | undefined {
   return found
 }
 
+/** A round of one contestant, in this process. */
+export async function runHere({ run }: Contestant, round: number): Promise<Outcome> {
+  collectYoung()
+  const figure = await run(round)
+  return { figure, times: takeTimed() }
+}
+
 /**
  * Runs the contestants round by round, A B C A B C: what slows the machine for a while slows all of them. The first round
  * warms up and does not count.
  */
-export async function compete(contest: Contest): Promise<Result> {
+export async function compete(
+  contest: Contest,
+  run: Runner = (index, round) => runHere(contest.contestants[index] as Contestant, round),
+): Promise<Result> {
   const contestants = [...contest.contestants]
   const figures = contestants.map((): number[] => [])
   const cpuTimes = contestants.map((): number[] => [])
   for (let round = 0; round <= contest.rounds; round++) {
     for (const [index, contestant] of contestants.entries()) {
       if ('absent' in contestant) continue
-      collectYoung()
       try {
-        const figure = await contestant.run(round)
-        const times = takeTimed()
+        const { figure, times } = await run(index, round)
         if (round === 0) continue
         figures[index]!.push(figure)
         if (times !== undefined) cpuTimes[index]!.push(cpuUsOfEach(figure, times))
