@@ -2,12 +2,12 @@
 const COMPARE_AFTER_MS = 1000
 
 /** The clocks of a process, in milliseconds: one that never goes back, with a fraction, and whole ones since 1970. */
-export interface Clocks {
+interface Clocks {
   monotonicMs(): number
   wallMs(): number
 }
 
-export const SYSTEM_CLOCKS: Clocks = {
+const SYSTEM_CLOCKS: Clocks = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
 }
