@@ -62,6 +62,22 @@ export function salvage(
   return watched(new Salvage(env, from, to, watch, findingsMax).run(), watch)
 }
 
+/** A writer that seals a segment cuts its file to what it holds, also after its length was asked: then it is scanned anew. */
+function* scanAsLongAs(
+  handle: Handle,
+  wanted: number,
+  key: SalvageSource['key'],
+): Steps<{ readonly scan: Scan; readonly end: number }> {
+  for (let end = wanted; ;) {
+    end = Math.min(end, yield* step({ do: 'size', handle }))
+    try {
+      return { scan: yield* new SegmentScanner(handle, end, key).run('search'), end }
+    } catch (error) {
+      if ((yield* step({ do: 'size', handle })) >= end) throw error
+    }
+  }
+}
+
 class Salvage {
   private readonly env: Environment
   private readonly from: string
@@ -164,13 +180,13 @@ class Salvage {
     it: Candidate,
     handle: Handle,
     key: SalvageSource['key'],
-    end: number,
+    wanted: number,
     isTail: boolean,
     line: SealedLine | undefined,
     writer: SalvageWriter,
   ): Steps<void> {
     this.watch.enter(it.size)
-    const scan = yield* new SegmentScanner(handle, end, key).run('search')
+    const { scan, end } = yield* scanAsLongAs(handle, wanted, key)
     if (scan.unknownAt !== undefined) throw newerFormat(it.path)
     const unsealed = { ordinal: it.ordinal, path: it.path, line: undefined, size: it.size, header: it.header }
     const decision = isTail ? decideTail(source, unsealed, key, scan, scan.claimedEnd) : undefined

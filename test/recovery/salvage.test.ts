@@ -52,6 +52,26 @@ describe('salvage of a sound log', () => {
   })
 })
 
+describe('salvage beside a writer', () => {
+  it.each(ENDINGS)('of a log %s takes no harm when a segment is cut to what it holds, at any time', async (ending) => {
+    for (let index = 1, isCut = true; isCut; index++) {
+      const env = await smallLog(ending)
+      const last = recordAt(places(env), 12)
+      let count = 0
+      isCut = false
+      const release = env.hold((call) => call.do === 'read' && ++count === index)
+      const salvaged = salvageLog(DIR, NEW, { environment: env })
+      await env.settle()
+      if (count >= index) {
+        isCut = true
+        shorten(env, last.file, last.end)
+      }
+      release()
+      expect(await env.drive(salvaged), `read ${index}`).toMatchObject({ records: 12, lost: [], findings: [] })
+    }
+  })
+})
+
 describe('salvage of a damaged log (C18)', () => {
   it('exactly the damaged records are missing, stated in the report and in the new log', async () => {
     const env = await smallLog('closed')
