@@ -1,25 +1,20 @@
-import type { Environment } from '../segments/env/environment.ts'
-import type { Handle } from '../segments/env/environment.ts'
-import { type Steps, step } from '../segments/env/steps.ts'
+import type { Environment, Handle } from '../segments/env/environment.ts'
+import type { Steps } from '../segments/env/steps.ts'
 import { compressionOf } from '../segments/compression.ts'
 import { newerFormat } from '../segments/errors.ts'
 import { withFileIfThere } from '../segments/files.ts'
-import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
 import { CHAIN, LOG_ID_BYTES } from '../segments/format/layout.ts'
-import type { SealedLine, SegmentLine, SequenceRange } from '../segments/format/manifest.ts'
-import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
-import { SegmentScanner } from '../segments/scan.ts'
+import type { SealedLine, SequenceRange } from '../segments/format/manifest.ts'
 import type { Scan } from '../segments/stretches.ts'
 import { BackupTarget, mustBeApart } from './backup-target.ts'
 import { definitionsBeside } from './beside.ts'
 import type { Finding } from './evidence.ts'
-import { sortNames } from './inspect.ts'
+import { type Candidate, TRIES, lookForFiles, scanAsLongAs } from './salvage-files.ts'
 import { runsOf } from './salvage-runs.ts'
 import { type SalvageSource, SalvageWriter } from './salvage-writing.ts'
 import { Findings, explainHole } from './verify-findings.ts'
 import { type Watch, watched } from './verify-progress.ts'
-import { readHead } from './inspect-segments.ts'
-import { type Survey, sizeToRead, survey } from './verify-survey.ts'
+import type { Survey } from './verify-survey.ts'
 import { decideTail } from './verify-tail.ts'
 
 /** What a salvage took out of a damaged log, and what it could not take. */
@@ -38,16 +33,6 @@ export interface SalvageReport {
   readonly durationMs: number
 }
 
-/** A file that may hold a segment of the log. */
-interface Candidate {
-  readonly ordinal: number
-  readonly path: string
-  readonly line: SegmentLine | undefined
-  readonly size: number
-  readonly header: HeaderFinding
-  readonly salt: number
-}
-
 /**
  * Copies every valid record of a log, however damaged, into a new log in an empty directory, with its sequence and time;
  * the log is not touched, no value is decoded. Throws CORRUPT where nothing but traces of a log is left.
@@ -60,22 +45,6 @@ export function salvage(
   findingsMax: number,
 ): Steps<SalvageReport> {
   return watched(new Salvage(env, from, to, watch, findingsMax).run(), watch)
-}
-
-/** A writer that seals a segment cuts its file to what it holds, also after its length was asked: then it is scanned anew. */
-function* scanAsLongAs(
-  handle: Handle,
-  wanted: number,
-  key: SalvageSource['key'],
-): Steps<{ readonly scan: Scan; readonly end: number }> {
-  for (let end = wanted; ;) {
-    end = Math.min(end, yield* step({ do: 'size', handle }))
-    try {
-      return { scan: yield* new SegmentScanner(handle, end, key).run('search'), end }
-    } catch (error) {
-      if ((yield* step({ do: 'size', handle })) >= end) throw error
-    }
-  }
 }
 
 class Salvage {
@@ -97,16 +66,15 @@ class Salvage {
   *run(): Steps<SalvageReport> {
     const { env, from, to, watch, findings } = this
     mustBeApart(from, to)
-    const source = yield* survey(from)
+    const { source, candidates } = yield* lookForFiles(this.from)
     for (const finding of source.findings) if (finding.code !== 'IGNORED') findings.add(finding)
-    const candidates = yield* this.candidates(source)
     watch.expect(2 * candidates.reduce((sum, { size }) => sum + size, 0))
     const logId = Buffer.from(env.randomBytes(LOG_ID_BYTES)).toString('hex')
     const target = new BackupTarget(env, to)
     yield* target.begin({ ...source.manifest, logId }, 'salvage')
     const writer = new SalvageWriter(env, to, logId)
     for (const [index, candidate] of candidates.entries()) {
-      yield* this.take(source, candidate, candidates[index + 1], writer)
+      yield* this.takeWhereItIs(source, candidate, candidates[index + 1], writer)
     }
     const { lines } = writer
     const lost = this.lostOf(source, lines)
@@ -127,43 +95,23 @@ class Salvage {
     }
   }
 
-  /** Every file that may hold a segment, each ordinal once, in order; what a header says counts more than a name. */
-  private *candidates(source: Survey): Steps<Candidate[]> {
-    const { manifest } = source
-    const lines = new Map(manifest.segments.map((line) => [line.ordinal, line]))
-    const found = new Map<number, Candidate>()
-    const places = [this.from, `${this.from}/${ARCHIVE_DIRECTORY}`, ...placesOf(manifest.segments)]
-    for (const place of new Set(places)) {
-      const status = yield* step({ do: 'stat', path: place })
-      if (status?.kind !== 'directory') continue
-      const names = sortNames(yield* step({ do: 'list', path: place }))
-      for (const name of names.segments) {
-        const path = `${place}/${segmentName(name)}`
-        const there = yield* withFileIfThere(path, readHead)
-        if (there === undefined) continue
-        const header = decodeHeader(there.head)
-        if (header.found === 'newer') throw newerFormat(path)
-        const isOwn = header.found === 'header' && header.header.logId === manifest.logId
-        const ordinal = isOwn ? header.header.ordinal : name
-        const line = lines.get(ordinal)
-        const salt = isOwn ? header.header.salt : line?.salt
-        const isMatching = line === undefined || salt === line.salt
-        if (salt === undefined || (found.has(ordinal) && (!isOwn || !isMatching))) continue
-        if (found.get(ordinal)?.salt === line?.salt && found.has(ordinal)) continue
-        found.set(ordinal, {
-          ordinal,
-          path,
-          line,
-          size: sizeToRead(there.size, header),
-          header: isOwn ? header : { found: 'foreign' },
-          salt,
-        })
-      }
+  /** A file that was moved since it was found is looked for again. */
+  private *takeWhereItIs(
+    source: Survey,
+    it: Candidate,
+    next: Candidate | undefined,
+    writer: SalvageWriter,
+  ): Steps<void> {
+    let found: Candidate | undefined = it
+    for (let tries = 1; found !== undefined && tries <= TRIES; tries++) {
+      if (yield* this.take(source, found, next, writer)) return
+      const { candidates } = yield* lookForFiles(this.from)
+      found = candidates.find(({ ordinal, salt }) => ordinal === it.ordinal && salt === it.salt)
     }
-    return [...found.values()].sort((a, b) => a.ordinal - b.ordinal)
   }
 
-  private *take(source: Survey, it: Candidate, next: Candidate | undefined, writer: SalvageWriter): Steps<void> {
+  /** False where the file is not there any more. */
+  private *take(source: Survey, it: Candidate, next: Candidate | undefined, writer: SalvageWriter): Steps<boolean> {
     const line = it.line?.state === 'open' ? undefined : it.line
     const header = it.header.found === 'header' ? it.header.header : undefined
     const firstSequence = header?.firstSequence ?? line?.firstSequence ?? this.last + 1
@@ -172,7 +120,10 @@ class Salvage {
     const told = next?.header.found === 'header' ? next.header.header.predecessor : undefined
     const end = Math.min(it.size, line?.dataBytes ?? (told?.ordinal === it.ordinal ? told.bytes : it.size))
     const isTail = line === undefined && told?.ordinal !== it.ordinal
-    yield* withFileIfThere(it.path, (handle) => this.takeOpened(source, it, handle, key, end, isTail, line, writer))
+    const taken = yield* withFileIfThere(it.path, (handle) =>
+      this.takeOpened(source, it, handle, key, end, isTail, line, writer),
+    )
+    return taken !== undefined
   }
 
   private *takeOpened(
@@ -184,7 +135,7 @@ class Salvage {
     isTail: boolean,
     line: SealedLine | undefined,
     writer: SalvageWriter,
-  ): Steps<void> {
+  ): Steps<'taken'> {
     this.watch.enter(it.size)
     const { scan, end } = yield* scanAsLongAs(handle, wanted, key)
     if (scan.unknownAt !== undefined) throw newerFormat(it.path)
@@ -227,6 +178,7 @@ class Salvage {
       runs,
     )
     this.last = Math.max(this.last, runs.at(-1)?.lastSequence ?? 0)
+    return 'taken'
   }
 
   private *explain(
@@ -267,10 +219,6 @@ class Salvage {
     if (proven >= next) gaps.push({ from: next, to: proven })
     return union(gaps)
   }
-}
-
-function placesOf(lines: readonly SegmentLine[]): string[] {
-  return lines.flatMap((line) => (line.state === 'archived' && line.place !== undefined ? [line.place] : []))
 }
 
 /** Ranges in order, none touching another. */

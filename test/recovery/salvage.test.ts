@@ -72,6 +72,36 @@ describe('salvage beside a writer', () => {
   })
 })
 
+describe('salvage beside a writer that moves segments', () => {
+  it.each([
+    ['to archive/', undefined, false],
+    ['to another directory', '/elsewhere', false],
+    ['back from archive/', undefined, true],
+    ['back from another directory', '/elsewhere', true],
+  ])('%s has all records, whenever that is', async (_, to, isBack) => {
+    for (let index = 1, isMoved = true; isMoved; index++) {
+      const env = machine()
+      const log = await open(env, DIR)
+      for (const last of [4, 8, 12]) {
+        while (log.lastSequence < last) log.commitSync(item(log.lastSequence + 1))
+        log.roll()
+      }
+      log.commitSync(item(13))
+      await env.settle()
+      const archive = () => env.drive(log.archiveBefore(9, to === undefined ? {} : { to }))
+      if (isBack) await archive()
+      let count = 0
+      const release = env.hold(() => ++count === index)
+      const salvaged = salvageLog(DIR, NEW, { environment: env })
+      await env.settle()
+      isMoved = count >= index
+      if (isMoved) await (isBack ? env.drive(log.restore()) : archive())
+      release()
+      expect(await env.drive(salvaged), `call ${index}`).toMatchObject({ records: 13, lost: [], findings: [] })
+    }
+  })
+})
+
 describe('salvage of a damaged log (C18)', () => {
   it('exactly the damaged records are missing, stated in the report and in the new log', async () => {
     const env = await smallLog('closed')
