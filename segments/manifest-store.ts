@@ -1,5 +1,5 @@
 import type { Environment } from './env/environment.ts'
-import type { Steps } from './env/steps.ts'
+import { type Steps, step } from './env/steps.ts'
 import { createFile, removeIfThere } from './files.ts'
 import { type Manifest, type SegmentLine, encodeManifest } from './format/manifest.ts'
 import { manifestName, temporaryName } from './format/names.ts'
@@ -42,7 +42,12 @@ export class ManifestStore {
     const name = this.path(manifestName(generation))
     const content = encodeManifest(this.latest)
     yield* createFile(temporary, content)
-    yield* this.names.give(temporary, name)
+    try {
+      yield* this.names.give(temporary, name)
+    } catch (error) {
+      yield* giveOnceMore(temporary, name)
+      throw error
+    }
     if (generation > (this.saved?.generation ?? 0)) this.saved = written
     this.onDisk.push(generation)
     this.onDisk.sort((a, b) => a - b)
@@ -79,6 +84,26 @@ export class ManifestStore {
 
   private path(name: string): string {
     return `${this.names.directory}/${name}`
+  }
+}
+
+/**
+ * Of a manifest whose sync failed: a system may have forgotten its name, and the next sync finds nothing to do and says OK.
+ * The next manifest makes up for that; but behind one that seals a log there is none, and who finds it there will take the
+ * log for sealed and sync its name.
+ */
+function* giveOnceMore(temporary: string, name: string): Steps<void> {
+  yield* renameIfItCan(name, temporary)
+  // Also where the first says that it failed: it may have been done.
+  yield* renameIfItCan(temporary, name)
+}
+
+/** What is told is that the sync failed; without its name it is a manifest that was not written. */
+function* renameIfItCan(from: string, to: string): Steps<void> {
+  try {
+    yield* step({ do: 'rename', from, to })
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
   }
 }
 

@@ -133,10 +133,9 @@ export function byStart(a: LogListing, b: LogListing): number {
 }
 
 /**
- * Makes durable that a run is sealed. Whoever sealed it may have died before the name of its last manifest was synced; then
- * its lock is still there.
+ * Makes durable that a run is sealed. Whoever sealed it may have died before the name of its last manifest was synced, or
+ * have been told that this sync failed, and have closed the log.
  */
 export function* settleSealed(path: string): Steps<void> {
-  const entries = yield* step({ do: 'list', path })
-  if (entries.some(({ name }) => parseName(name).kind === 'lock')) yield* step({ do: 'syncDirectory', path })
+  yield* step({ do: 'syncDirectory', path })
 }
