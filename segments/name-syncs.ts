@@ -62,11 +62,11 @@ export class NameSyncs extends WrappedEnvironment {
   }
 
   private *giveAgain(from: string, to: string): Steps<void> {
-    yield* step({ do: 'rename', from: to, to: from })
     try {
+      yield* step({ do: 'rename', from: to, to: from })
       yield* renameOnce(from, to)
     } catch (error) {
-      // The name is gone, and another run may believe that it is there.
+      // The name is gone, or may be, and another run may believe that it is there.
       this.failed(error as SystemError)
       throw error
     }

@@ -159,6 +159,28 @@ describe('a name that was given is there after a power cut, whatever another syn
     expect(await lost(NameSyncs, give, others)).toBe(0)
   })
 
+  test.each([
+    ['taken away', 1],
+    ['given back', 2],
+  ])(
+    'given on this thread, which fails where the name is %s once more: another run of the same steps fails, too',
+    async (_, which) => {
+      const it = bench()
+      const release = hold(it, 1)
+      giveLater(it, 'a')
+      await it.sim.settle()
+      let count = 0
+      const isOurs = ({ do: what, mode }: CallNote): boolean => what === 'rename' && mode === 'called'
+      // The first of this thread finds that the name was given.
+      it.sim.calls.fault({ when: (call) => isOurs(call) && ++count === 1 + which, outcome: 'done-but-reported-failed' })
+      expect(() => runNow(it.names, it.names.give(`${DIR}/tmp-a`, `${DIR}/a`))).toThrow('EIO')
+      expect(count).toBe(1 + which)
+      release()
+      await it.sim.settle()
+      expect(it.told).toEqual(['a EIO'])
+    },
+  )
+
   test('given on this thread, behind another run of the same steps whose name was taken along before', async () => {
     let given = 0
     for (let seed = 1; seed <= 300; seed++) {
