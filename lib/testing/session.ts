@@ -219,7 +219,8 @@ export class Session {
   /** Errors are of our class, and come only where calls fail or a record is too large. */
   expect(error: unknown, notes: readonly RecordNote[] = []): void {
     if (this.env.dead || !(error instanceof SeglogError)) throw error
-    const overhead = this.setup.chain === undefined ? 32 : 32 + CHAIN_HEAD_BYTES + NAMES_BYTES
+    // In a chain a definition, of which a record may bring some, has a hash of its own.
+    const overhead = this.setup.chain === undefined ? 32 : 32 + 2 * CHAIN_HEAD_BYTES + NAMES_BYTES
     if (error.code === 'TOO_LARGE' && notes.reduce((sum, note) => sum + note.size + overhead, 0) > this.largest) return
     // What fails is the system: it never makes records damaged or missing.
     if (!this.faulty || DAMAGE.includes(error.code)) throw error
