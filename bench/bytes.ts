@@ -22,7 +22,7 @@ function appends(events: Events): Contest {
   return {
     target: 'P4',
     title: `append of bytes, ${described(events)}`,
-    unit: 'MiB a second, all durable at the end, into stores that have taken a third of them before; what seglog fills with zeros meanwhile is part of its time',
+    unit: 'MiB a second, all durable at the end, into stores that have taken as many before; what seglog fills with zeros meanwhile is part of its time',
     rounds: Math.min(5, rounds),
     contestants: [
       {

@@ -25,21 +25,18 @@ export function contestants(
   })
 }
 
-/** Of the values, so many are appended before the clock starts: between its rounds a process waits while others run. */
-export const FILLED_SHARE = 1 / 3
-
 /**
- * Records a second into a store that has taken some, all durable at the end. In the warm-up round they are read back and
+ * Records a second into a store that has taken as many before the clock starts, all durable at the end: between its rounds
+ * a process waits while others run, and is cold again. In the warm-up round they are read back and
  * compared.
  */
 export function appendRate(peer: Peer, { values, content }: Events, round: number): Promise<number> {
   return inDirectory(async (directory) => {
     const store = await peer.open(directory, content)
-    const first = values.slice(0, values.length * FILLED_SHARE)
-    await store.append(first)
+    await store.append(values)
     const figure = await rate(values.length, () => store.append(values))
     await store.close()
-    if (round === 0) await compare(peer, directory, [...first, ...values], content)
+    if (round === 0) await compare(peer, directory, [...values, ...values], content)
     return figure
   })
 }
