@@ -63,8 +63,12 @@ async function withoutManifest(world: World): Promise<World> {
 
 const absent: State = (world) => Promise.resolve(world)
 
+/** Lets the writer that is alive go: a directory cannot be removed while it works there. */
+let letGo: (() => Promise<void>) | undefined
+
 async function alive(world: World): Promise<World> {
-  await started(world)
+  const log = await started(world)
+  letGo = () => world.wait(log.close())
   return world
 }
 
@@ -180,6 +184,8 @@ everywhere((world) => {
           const before = isLeftAlone ? filesOf(place) : undefined
           expect(await outcomeOf(DO[column](place, storeOf(place)))).toBe(outcome)
           if (isLeftAlone) expect(filesOf(place)).toEqual(before)
+          await letGo?.()
+          letGo = undefined
           // What was recovered is all that was acknowledged.
           if (outcome !== 'recovered') return
           expect(await outcomeOf(DO.openSealed(place, storeOf(place)))).toBe('reads all')
