@@ -7,8 +7,8 @@ export type Answer = Outcome | { readonly unsound: string }
 
 /**
  * A contest of stores that share nothing: each runs in a process of its own, as a user's does, which lives through all
- * rounds, and they take turns. In one process they share a heap and what was compiled: our appends were a quarter slower
- * there, because the same code had also served the environment in memory, and lmdb's were not.
+ * rounds, and they take turns. In one process they would share a heap, and what the compiler made for one of them would
+ * be made for what all of them do.
  */
 export async function competeApart(target: string, at: number, contest: Contest): Promise<Result> {
   const running = contest.contestants.map((contestant, index) =>

@@ -1,4 +1,4 @@
-import { FRAME, SEGMENT_BYTES_MAX } from '../../segments/format/layout.ts'
+import { SEGMENT_BYTES_MAX } from '../../segments/format/layout.ts'
 import { PIECE_BYTES, bareRecords, looksBare } from '../../segments/format/bare-records.ts'
 import type { Window } from '../../segments/window.ts'
 
@@ -43,8 +43,7 @@ export class CheckedRun {
     const count = bare.take(window.block, start, limit, at, salt, sequence, 0)
     if (count > 0) this.end = bare.end
     // It ended where the piece or the window does: what follows may be more of them.
-    const goesOn = bare.isAtLimit && limit - start >= FRAME.size
-    if (count >= RECORDS_MIN || goesOn) this.between = 0
+    if (count >= RECORDS_MIN || bare.isAtLimit) this.between = 0
     this.pieceBytes = count >= RECORDS_MIN ? Math.min(PIECE_BYTES.most, this.pieceBytes * 4) : PIECE_BYTES.first
     return count > 0
   }

@@ -1,5 +1,5 @@
 import { BARE_MASK, BARE_MEMORY, BARE_RESULT, BARE_UNITS_MAX, makeBareCode } from './bare-code.ts'
-import { type Block, timeDeltaAt } from './frame.ts'
+import { type Block, timeDeltaOf } from './frame.ts'
 import { FRAME, FRAME_UNITS_MAX, KIND, UNIT } from './layout.ts'
 
 /** Whether a bare record may begin at `block[at…]`, where there is room for a header. */
@@ -66,7 +66,7 @@ export class BareRecords {
     if (this.wholeCount === 0) return count
     this.wholeEnd = start + results[BARE_RESULT.wholeEnd]!
     this.wholeDigest = results[BARE_RESULT.wholeDigest]!
-    this.wholeTimeDelta = timeDeltaAt(block.bytes, at + results[BARE_RESULT.wholeAt]! - BARE_MEMORY.frames)
+    this.wholeTimeDelta = timeDeltaOf(block.words, (at + results[BARE_RESULT.wholeAt]! - BARE_MEMORY.frames) / 4)
     return count
   }
 

@@ -18,7 +18,7 @@ import {
 
 const HEADER_BYTES = FRAME.size
 const HEADER_WORDS = HEADER_BYTES / 4
-const { crc: CRC, check: CHECK, tag: TAG_AT, timeDelta: TIME } = FRAME.at
+const { crc: CRC, check: CHECK, tag: TAG_AT } = FRAME.at
 const HALF = 2 ** 32
 
 /** Bytes of the frame that holds a payload of this length, and so many bytes of extensions. */
@@ -188,12 +188,11 @@ export class FrameDecoder {
   private takeFields(words: Int32Array, from: number): void {
     const third = words[from + 3]!
     const fourth = words[from + 4]!
-    const fifth = words[from + 5]!
-    this.tag = words[from + 1]! >>> 16
+    this.tag = tagOf(words, from)
     this.kind = this.tag & TAG.kindMask
     this.claim = (words[from + 2]! >>> 24) | ((third & 0xffff) << 8)
     this.sequenceLow = ((third >>> 16) | (fourth << 16)) >>> 0
-    this.timeDelta = (((fourth >>> 16) | (fifth << 16)) >>> 0) + (fifth >>> 16) * HALF
+    this.timeDelta = timeDeltaOf(words, from)
   }
 
   private takePayload(bytes: Buffer, at: number, length: number): FrameFinding {
@@ -247,11 +246,6 @@ export function lengthOf(words: Int32Array, from: number): number {
 export function timeDeltaOf(words: Int32Array, from: number): number {
   const fifth = words[from + 5]!
   return (((words[from + 4]! >>> 16) | (fifth << 16)) >>> 0) + (fifth >>> 16) * HALF
-}
-
-/** Of the frame at `bytes[at…]`. */
-export function timeDeltaAt(bytes: Buffer, at: number): number {
-  return (readWord(bytes, at + TIME) >>> 0) + (bytes[at + TIME + 4]! | (bytes[at + TIME + 5]! << 8)) * HALF
 }
 
 function readWord(bytes: Buffer, at: number): number {

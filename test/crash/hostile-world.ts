@@ -28,9 +28,9 @@ export function machineWith(directory: Directory): SimulatedEnvironment {
 /** Files that an opening may make, take over or remove even where it is refused. */
 export const isPassing = (name: string): boolean => /^(lock-|tmp-)/.test(name)
 
-/** All that must stay as it is: every name with its bytes. */
-export function picture(env: SimulatedEnvironment): string {
-  const names = [...directoryOf(env)].filter(([name]) => !isPassing(name))
+/** All that must stay as it is: every name with its bytes, of the files that count. */
+export function picture(env: SimulatedEnvironment, counts: (name: string) => boolean = () => true): string {
+  const names = [...directoryOf(env)].filter(([name]) => !isPassing(name) && counts(name))
   return names.map(([name, bytes]) => `${name} ${bytes.length} ${bytes.toString('latin1')}`).join('\n')
 }
 
