@@ -7,13 +7,13 @@ import { type ManifestStore, nonce, withLine } from './manifest-store.ts'
 import type { SegmentHandles, SegmentPlan } from './segment.ts'
 import { closeSegment, drawSalt, openSegment } from './segment-files.ts'
 import { roundUp } from './space.ts'
-import { type Spare, awaited, filling, fillingAwaited, newSpare, planAfter, refused } from './spare.ts'
+import { type Spare, awaited, filling, newSpare, planAfter, refused } from './spare.ts'
 
 /** Length of the first segment of a log, and of one that must be made while somebody waits. */
 export const SMALL_SEGMENT_BYTES = 1024 * 1024
 
 /**
- * Prepares the next segment: fills a file with zeros, names it, lists it in the manifest, opens it. All of that is durable
+ * Prepares the next segment: makes a file of zeros, names it, lists it in the manifest, opens it. All of that is durable
  * before the first byte of a frame goes in. A spare that could not be made is thrown away and made anew later.
  */
 export class Allocator {
@@ -24,7 +24,7 @@ export class Allocator {
   private spare: Spare | undefined
   /**
    * Segments that are being filled in memory behind the one that the spare is for, in order: a burst may roll more than
-   * once before the first spare is ready. Their zeros are written beside each other; they are named, and listed in the
+   * once before the first spare is ready. Their files are made beside each other; they are named, and listed in the
    * manifest, one after the other.
    */
   private waiting: Spare[] = []
@@ -36,6 +36,8 @@ export class Allocator {
   private whenQuiet: (() => void) | undefined
   /** Told whenever a spare became ready or failed. */
   private readonly changed: () => void
+  /** Whether the disk cannot keep up with records: then there is no time for zeros. */
+  private readonly isBehind: () => boolean
 
   constructor(
     env: Environment,
@@ -43,12 +45,14 @@ export class Allocator {
     manifests: ManifestStore,
     segmentBytes: number,
     changed: () => void,
+    isBehind: () => boolean,
   ) {
     this.env = env
     this.directory = directory
     this.manifests = manifests
     this.segmentBytes = segmentBytes
     this.changed = changed
+    this.isBehind = isBehind
   }
 
   /** Takes over a spare that was there at opening. One that cannot be opened is no reason to refuse the log. */
@@ -67,7 +71,7 @@ export class Allocator {
   prepare(current: SegmentPlan): void {
     if (this.spare !== undefined || this.waiting.length > 0) return
     const spare = newSpare(this.planAt(current.ordinal + 1, current, 0), this.temporary())
-    this.spare = this.startFilling(spare, filling(spare))
+    this.spare = this.startFilling(spare)
   }
 
   /**
@@ -101,7 +105,8 @@ export class Allocator {
   /** Starts the file of a plan that nothing was started for, and whose records are there already. */
   begin(plan: SegmentPlan): void {
     const spare = newSpare(plan, this.temporary())
-    this.waiting.push(this.startFilling(spare, fillingAwaited(this.env, spare)))
+    awaited(spare)
+    this.waiting.push(this.startFilling(spare))
     this.startWaiting()
   }
 
@@ -112,8 +117,8 @@ export class Allocator {
     if (this.spare !== undefined) this.goOn(this.spare)
   }
 
-  private startFilling(spare: Spare, steps: Steps<void>): Spare {
-    this.inBackground(steps, (error) => {
+  private startFilling(spare: Spare): Spare {
+    this.inBackground(filling(spare, this.isBehind), (error) => {
       spare.phase = error ? 'failed' : 'filled'
       spare.failure = error
       if (spare.dropped) this.discardFilled(spare)
@@ -231,7 +236,9 @@ export class Allocator {
 
   private makeNow(plan: SegmentPlan): SegmentHandles {
     const spare = newSpare(plan, this.temporary())
-    runNow(this.env, fillingAwaited(this.env, spare))
+    // One that is longer was made for bytes that are about to be written, and zeros under them are of no use.
+    const isHurried = (): boolean => plan.segmentBytes > SMALL_SEGMENT_BYTES
+    runNow(this.env, filling(spare, isHurried))
     runNow(this.env, this.finish(spare))
     if (spare.handles !== undefined) return spare.handles
     throw new SeglogError('IO', 'a segment was made and is not there', { file: spare.temporary })

@@ -11,7 +11,7 @@ import { FRAMES_START } from './format/layout.ts'
 import type { SegmentLine } from './format/manifest.ts'
 import { segmentName } from './format/names.ts'
 import type { Position } from './format/slots.ts'
-import type { Group } from './group.ts'
+import { GROUP_BYTES, type Group } from './group.ts'
 import { type LogIdentity, rewriteHeader } from './group-header.ts'
 import type { ManifestStore } from './manifest-store.ts'
 import { Sealer, whenQuiet } from './sealing.ts'
@@ -46,6 +46,9 @@ export type EncoderFactory = (definitions: readonly Uint8Array[]) => PayloadEnco
 
 /** From here on a segment's successor is prepared: late enough that a short log never has two, early enough to be ready. */
 const PREPARE_AT_SHARE = 0.5
+
+/** When so much waits for the disk, records come faster than it takes them. */
+const BEHIND_BYTES = 2 * GROUP_BYTES
 
 /** Which segment is filled, which comes next, and what becomes of those that are full. */
 export class Rolling {
@@ -84,7 +87,9 @@ export class Rolling {
     this.sidecars = start.sidecars
     this.trails = new TrailWriter(env, directory, start.identity.logId, limits.trailBytes)
     this.sealer = new Sealer(env, start.manifests, this.sidecars, (segment) => this.trails.end(segment))
-    this.allocator = new Allocator(env, directory, start.manifests, limits.segmentBytes, () => committer().pump())
+    const changed = (): void => committer().pump()
+    const isBehind = (): boolean => committer().backlogBytes > BEHIND_BYTES
+    this.allocator = new Allocator(env, directory, start.manifests, limits.segmentBytes, changed, isBehind)
     const { active } = start
     this.trails.adopt(active)
     active.handles = runNow(env, openSegment(active.path))

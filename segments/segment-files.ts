@@ -28,12 +28,12 @@ function* writeZerosDurably(handle: Handle, bytes: number): Steps<void> {
 /**
  * The same into a file that was just made and is open for durable writes. Ahead of need in small pieces, of which each is on
  * disk before the next: with 8 MiB at a time and one sync behind all, one commit in a hundred waited for 12 to 22 ms
- * while a segment of 64 MiB was filled. As soon as records wait for it, all that is left is one call: while this thread is
- * busy, no second one begins.
+ * while a segment of 64 MiB was filled. As soon as there is no time for zeros, the rest becomes a hole: to write each byte
+ * twice takes the disk from the records that wait for it (of 4 KiB each, 640 instead of 450 MiB a second).
  */
-export function* fillAhead(path: string, handle: Handle, bytes: number, isAwaited: () => boolean): Steps<void> {
+export function* fillAhead(path: string, handle: Handle, bytes: number, isHurried: () => boolean): Steps<void> {
   try {
-    yield* closingAfter(handle, () => writeAhead(handle, bytes, isAwaited))
+    yield* closingAfter(handle, () => writeAhead(handle, bytes, isHurried))
   } catch (error) {
     yield* discard(path)
     throw error
@@ -42,16 +42,12 @@ export function* fillAhead(path: string, handle: Handle, bytes: number, isAwaite
 
 const AHEAD_BYTES = 512 * 1024
 
-function* writeAhead(handle: Handle, bytes: number, isAwaited: () => boolean): Steps<void> {
+function* writeAhead(handle: Handle, bytes: number, isHurried: () => boolean): Steps<void> {
   let at = 0
-  for (; at < bytes && !isAwaited(); at += AHEAD_BYTES) {
+  for (; at < bytes && !isHurried(); at += AHEAD_BYTES) {
     yield* writeAll(handle, ZEROS, 0, Math.min(AHEAD_BYTES, bytes - at), at)
   }
-  const times = Math.floor((bytes - at) / PIECE_BYTES)
-  if (times > 1) {
-    at += yield* step({ do: 'write', handle, from: ZEROS, start: 0, length: PIECE_BYTES, position: at, times })
-  }
-  yield* writeZeros(handle, at, bytes)
+  if (at < bytes) yield* step({ do: 'truncate', handle, size: bytes })
   yield* step({ do: 'sync', handle })
 }
 

@@ -1,4 +1,3 @@
-import type { Environment, Handle } from './env/environment.ts'
 import { type Steps, step } from './env/steps.ts'
 import type { SegmentHandles, SegmentPlan } from './segment.ts'
 import { fillAhead } from './segment-files.ts'
@@ -50,28 +49,11 @@ export function newSpare(plan: SegmentPlan, temporary: string): Spare {
   }
 }
 
-/** Makes the file of a spare, all zeros, under its temporary name. */
-export function* filling(spare: Spare): Steps<void> {
-  const { temporary: path } = spare
-  yield* filled(spare, yield* step({ do: 'open', path, access: 'create', durable: true }))
-}
-
-/**
- * The same where records wait for it, perhaps in a loop that lets no other step begin: the file is made on this thread
- * (some 30 microseconds), and all zeros are one call, which goes on beside that loop.
- */
-export function fillingAwaited(env: Environment, spare: Spare): Steps<void> {
-  const { temporary: path } = spare
-  spare.awaited = true
-  try {
-    return filled(spare, env.call({ do: 'open', path, access: 'create', durable: true }))
-  } catch (error) {
-    return refused(error)
-  }
-}
-
-function filled(spare: Spare, handle: Handle): Steps<void> {
-  return fillAhead(spare.temporary, handle, spare.plan.segmentBytes, () => spare.awaited)
+/** Makes the file of a spare, all zeros, under its temporary name; `isHurried` says that there is no time to write them. */
+export function* filling(spare: Spare, isHurried: () => boolean): Steps<void> {
+  const { temporary: path, plan } = spare
+  const handle = yield* step({ do: 'open', path, access: 'create', durable: true })
+  yield* fillAhead(path, handle, plan.segmentBytes, () => spare.awaited || isHurried())
 }
 
 /** Notes that records are there that are to be written to it. */

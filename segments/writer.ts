@@ -25,7 +25,7 @@ export interface WriterLimits extends CheckpointPolicy, RollingLimits {
 }
 
 /** Buffers kept for the next groups: one in flight, one filling, and some of a queue. */
-const POOLED_BUFFERS = 8
+const POOLED_BUFFERS = 6
 
 const TELLING = 'a listener of seglog:commit or seglog:roll must not append before it returns. Append in setImmediate.'
 

@@ -26,8 +26,8 @@ export async function appendAll(log: Log<unknown>, values: Iterable<unknown>): P
   let n = 0
   for (const value of values) {
     log.append(value)
-    // `stats` makes an object: one look in a hundred is enough to stay within memory.
-    if (++n % 100 === 0 && log.stats().isBehind) await log.ready()
+    // `stats` makes an object, of some 40 ns: one look at each mebibyte of the longest records is enough.
+    if (++n % 16 === 0 && log.stats().isBehind) await log.ready()
   }
   await log.sync()
 }

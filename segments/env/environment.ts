@@ -32,8 +32,7 @@ export type Call =
     }
   /**
    * Writes up to `length` bytes of `from[start…]` at `position`; the count may be short without an error (seen on a
-   * nearly full disk), so the caller compares it. `from` belongs to the call until it is done, and must not change. With
-   * `times` these bytes are written so often, one behind the other, and the count is of all of them.
+   * nearly full disk), so the caller compares it. `from` belongs to the call until it is done, and must not change.
    */
   | {
       readonly do: 'write'
@@ -42,7 +41,6 @@ export type Call =
       readonly start: number
       readonly length: number
       readonly position: number
-      readonly times?: number
     }
   /** Makes all bytes and the length of this file durable (fdatasync). After a failure nothing is known: never retry. */
   | { readonly do: 'sync'; readonly handle: Handle }

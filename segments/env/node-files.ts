@@ -43,10 +43,7 @@ export class NodeFiles {
       case 'read':
         return fs.readSync(call.handle, call.into, call.start, call.length, call.position)
       case 'write': {
-        const count =
-          call.times === undefined
-            ? fs.writeSync(call.handle, call.from, call.start, call.length, call.position)
-            : fs.writevSync(call.handle, repeated(call), call.position)
+        const count = fs.writeSync(call.handle, call.from, call.start, call.length, call.position)
         if (this.#syncAfterWrite.has(call.handle)) fs.fdatasyncSync(call.handle)
         return count
       }
@@ -143,11 +140,7 @@ export class NodeFiles {
 
   #writeLater(call: Extract<Call, { do: 'write' }>, done: Done<unknown>): void {
     const written = this.#syncAfterWrite.has(call.handle) ? syncedAfter(call.handle, done) : told(done)
-    if (call.times === undefined) {
-      fs.write(call.handle, call.from, call.start, call.length, call.position, written)
-    } else {
-      fs.writev(call.handle, repeated(call), call.position, written)
-    }
+    fs.write(call.handle, call.from, call.start, call.length, call.position, written)
   }
 
   #flags(access: Access, durable: boolean): number {
@@ -193,11 +186,6 @@ function syncedAfter(
     if (failed) done(failed as SystemError, undefined)
     else fs.fdatasync(handle, (error) => done(error as SystemError | null, count))
   }
-}
-
-/** One list of the same bytes for a gathering write, so that they take no more memory than once. */
-function repeated({ from, start, length, times }: Extract<Call, { do: 'write' }>): Uint8Array[] {
-  return new Array<Uint8Array>(times ?? 1).fill(from.subarray(start, start + length))
 }
 
 function statNow(path: string): FileStatus | undefined {

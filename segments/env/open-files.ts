@@ -89,7 +89,6 @@ export class OpenFiles {
   #write(call: Extract<Call, { do: 'write' }>, asOpened: boolean): number {
     const { file, access, durable } = this.get(call.handle, 'write')
     if (access === 'read') throw systemError('EBADF', 'write')
-    if (call.times !== undefined) return this.#write(inOnePiece(call), asOpened)
     return this.#tree.write(file, call.position, partOf(call.from, call.start, call.length), asOpened && durable)
   }
 
@@ -107,13 +106,4 @@ export class OpenFiles {
 /** Most calls are about all of their buffer, and need no view of it. */
 function partOf(bytes: Uint8Array, start: number, length: number): Uint8Array {
   return length === bytes.length ? bytes : bytes.subarray(start, start + length)
-}
-
-/** The same call without `times`, so that whatever cuts a write short need not know of it. */
-export function inOnePiece<C extends Call>(call: C): C {
-  if (call.do !== 'write' || call.times === undefined) return call
-  const { from, start, length, times } = call
-  const bytes = new Uint8Array(length * times)
-  for (let at = 0; at < bytes.length; at += length) bytes.set(from.subarray(start, start + length), at)
-  return { ...call, from: bytes, start: 0, length: bytes.length, times: undefined }
 }

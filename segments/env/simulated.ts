@@ -13,7 +13,7 @@ import type {
 import type { CallMode, CallNote, Fault, FaultOutcome } from './faults.ts'
 import { InFlight, SimulatedDeath } from './in-flight.ts'
 import { HOST, Machine } from './machine.ts'
-import { OpenFiles, inOnePiece } from './open-files.ts'
+import { OpenFiles } from './open-files.ts'
 import type { CrashOptions } from './power-cut.ts'
 import { Random } from './random.ts'
 import { type DeathMoment, SimulatedCalls, type TraceEntry } from './simulated-calls.ts'
@@ -127,7 +127,7 @@ export class SimulatedEnvironment implements Environment {
     if (this.#inFlight.waiting) this.#inFlight.landSome()
     if (this.#dead) throw withoutStack(() => new SimulatedDeath())
     try {
-      return this.calls.perform(inOnePiece(call), 'called') as ResultOf<C>
+      return this.calls.perform(call, 'called') as ResultOf<C>
     } catch (error) {
       if (error instanceof SimulatedDeath && error.moment === 'during') this.#inFlight.leave(call)
       throw error
@@ -135,7 +135,7 @@ export class SimulatedEnvironment implements Environment {
   }
 
   start<C extends Call>(call: C, done: Done<ResultOf<C>>): void {
-    this.#inFlight.start(inOnePiece(call), done as Done<unknown>)
+    this.#inFlight.start(call, done as Done<unknown>)
   }
 
   nowMs(): number {

@@ -58,12 +58,15 @@ interface Bench {
   readonly manifests: ManifestStore
 }
 
+/** There is time for zeros. */
+const inTime = (): boolean => false
+
 function bench(seed = 1, sim = simulate(seed, { trace: true }), moments?: Moments): Bench {
   sim.files.makeDirectory('/log')
   sim.call({ do: 'syncDirectory', path: '/' })
   const env = new NameSyncs(moments ?? sim, '/log')
   const manifests = new ManifestStore(env, FIRST, [], () => FIRST.highWatermark)
-  const allocator = new Allocator(env, '/log', manifests, BYTES, () => undefined)
+  const allocator = new Allocator(env, '/log', manifests, BYTES, () => undefined, inTime)
   return { moments, sim, allocator, manifests }
 }
 
@@ -154,7 +157,7 @@ describe('a spare', () => {
     'C22 a spare given up for a longer one while %s is held back is not put over it',
     async (_, matches) => {
       const it = bench()
-      const sized = new Allocator(it.sim, '/log', it.manifests, 64 * 1024, () => undefined)
+      const sized = new Allocator(it.sim, '/log', it.manifests, 64 * 1024, () => undefined, inTime)
       const release = it.sim.hold(matches)
       const small = { ordinal: 1, salt: 1, segmentBytes: 1024 }
       sized.prepare(small)
@@ -175,7 +178,7 @@ describe('a spare', () => {
   test('that is replaced while others sync the directory is never listed and missing after a power cut', async () => {
     for (let dies = 1; ; dies++) {
       const it = bench(dies)
-      const sized = new Allocator(it.manifests.names, '/log', it.manifests, 64 * 1024, () => undefined)
+      const sized = new Allocator(it.manifests.names, '/log', it.manifests, 64 * 1024, () => undefined, inTime)
       const small = { ordinal: 1, salt: 1, segmentBytes: 1024 }
       sized.prepare(small)
       await it.sim.settle()
@@ -249,7 +252,7 @@ describe('a spare', () => {
 
   test('that is too small, and cannot be named before it is dropped, is a typed error of who wanted more', async () => {
     const it = bench()
-    const allocator = new Allocator(it.sim, '/log', it.manifests, 2 * BYTES, () => undefined)
+    const allocator = new Allocator(it.sim, '/log', it.manifests, 2 * BYTES, () => undefined, inTime)
     it.sim.hold((call) => call.do === 'rename')
     allocator.prepare({ ...ACTIVE, segmentBytes: BYTES / 4 })
     await it.sim.settle()
@@ -259,7 +262,7 @@ describe('a spare', () => {
 
   test('dropped while it is filled never gets a name, and leaves nothing', async () => {
     const it = bench()
-    const sized = new Allocator(it.sim, '/log', it.manifests, 64 * 1024, () => undefined)
+    const sized = new Allocator(it.sim, '/log', it.manifests, 64 * 1024, () => undefined, inTime)
     const release = it.sim.hold((call) => call.do === 'write')
     sized.prepare({ ordinal: 1, salt: 1, segmentBytes: 1024 })
     await it.sim.settle()

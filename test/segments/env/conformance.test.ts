@@ -102,14 +102,6 @@ describe.each(WORLDS)('in the world of %s', (_name, make) => {
       expect(files.content('a')).toBe('cde')
     })
 
-    test.each(['now', 'later'] as const)('a write of the same bytes some times in a row, %s', async (when) => {
-      const handle = files.open('a', 'create')
-      const from = new TextEncoder().encode('abcdef')
-      const call = { do: 'write', handle, from, start: 2, length: 3, position: 1, times: 3 } as const
-      expect(when === 'now' ? world.env.call(call) : await files.later(call)).toBe(9)
-      expect(files.content('a')).toBe('\0cdecdecde')
-    })
-
     test('a write beyond the end leaves zeros before it', () => {
       const handle = files.open('a', 'create')
       files.write(handle, 10_000, 'x')
