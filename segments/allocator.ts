@@ -36,8 +36,8 @@ export class Allocator {
   private whenQuiet: (() => void) | undefined
   /** Told whenever a spare became ready or failed. */
   private readonly changed: () => void
-  /** Whether the disk cannot keep up with records: then there is no time for zeros. */
-  private readonly isBehind: () => boolean
+  /** Whether there is no time for zeros: records or a close would have to wait. */
+  private readonly isHurried: () => boolean
 
   constructor(
     env: Environment,
@@ -45,14 +45,14 @@ export class Allocator {
     manifests: ManifestStore,
     segmentBytes: number,
     changed: () => void,
-    isBehind: () => boolean,
+    isHurried: () => boolean,
   ) {
     this.env = env
     this.directory = directory
     this.manifests = manifests
     this.segmentBytes = segmentBytes
     this.changed = changed
-    this.isBehind = isBehind
+    this.isHurried = isHurried
   }
 
   /** Takes over a spare that was there at opening. One that cannot be opened is no reason to refuse the log. */
@@ -118,7 +118,7 @@ export class Allocator {
   }
 
   private startFilling(spare: Spare): Spare {
-    this.inBackground(filling(spare, this.isBehind), (error) => {
+    this.inBackground(filling(spare, this.isHurried), (error) => {
       spare.phase = error ? 'failed' : 'filled'
       spare.failure = error
       if (spare.dropped) this.discardFilled(spare)

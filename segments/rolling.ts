@@ -88,8 +88,8 @@ export class Rolling {
     this.trails = new TrailWriter(env, directory, start.identity.logId, limits.trailBytes)
     this.sealer = new Sealer(env, start.manifests, this.sidecars, (segment) => this.trails.end(segment))
     const changed = (): void => committer().pump()
-    const isBehind = (): boolean => committer().backlogBytes > BEHIND_BYTES
-    this.allocator = new Allocator(env, directory, start.manifests, limits.segmentBytes, changed, isBehind)
+    const isHurried = (): boolean => this.closing || committer().backlogBytes > BEHIND_BYTES
+    this.allocator = new Allocator(env, directory, start.manifests, limits.segmentBytes, changed, isHurried)
     const { active } = start
     this.trails.adopt(active)
     active.handles = runNow(env, openSegment(active.path))
