@@ -191,6 +191,7 @@ describe.each([
     const log = await open(env)
     fill(log, 4)
     log.roll()
+    await env.settle()
     const release = env.hold((call) => call.do === 'truncate')
     await env.drive(log.commit(item(5)))
     const archiving = log.archiveBefore(5, options)
