@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { fstatSync } from 'node:fs'
 import { nodeEnvironment } from '../../segments/env/node.ts'
+import { UsageError } from './command.ts'
 import { run } from './run.ts'
 import { ClosedPipe, Interrupted, type Sink } from './world.ts'
 
@@ -46,6 +48,8 @@ process.exitCode = await run(process.argv.slice(2), {
   env: nodeEnvironment(),
   // Made for who asks for it, and closed at the end: an input that is open keeps a process alive.
   get stdin() {
+    // Node reads nothing from one, and says nothing.
+    if (fstatSync(0).isDirectory()) throw new UsageError('the standard input is a directory, not a file or a pipe')
     const { stdin } = process
     ending.signal.addEventListener('abort', () => stdin.destroy())
     return stdin

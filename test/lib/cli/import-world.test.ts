@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
@@ -58,6 +58,16 @@ const filesOf = (directory: string): Record<string, string> =>
 const NOBODY = process.getuid?.() === 0 ? { uid: 65_534 } : {}
 
 describe('seglog import', () => {
+  it('of a directory says so', () => {
+    const directory = join(temporaryDirectory(), 'log')
+    const input = openSync(dirname(directory), 'r')
+    const words = ['--import', LOADER, MAIN, 'import', directory]
+    const { status, stdout, stderr } = spawnSync(process.execPath, words, { stdio: [input, 'pipe', 'pipe'] })
+    closeSync(input)
+    expect([status, stdout.toString()]).toEqual([2, ''])
+    expect(stderr.toString()).toContain('the standard input is a directory')
+  })
+
   it('beside a writer is refused, names it, and says what to do', async () => {
     const directory = join(temporaryDirectory(), 'log')
     const log = await openLog(directory)
