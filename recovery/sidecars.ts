@@ -37,8 +37,8 @@ export function rebuildSidecars(env: Environment, directory: string, watch: Watc
 }
 
 function* rebuildAll(env: Environment, directory: string, watch: Watch): Steps<RebuildReport> {
-  const { manifest, sealed } = yield* survey(directory)
-  const live = sealed.filter(({ state }) => state === 'sealed')
+  const { manifest } = yield* survey(directory)
+  const live = manifest.segments.filter((line): line is SealedLine => line.state === 'sealed')
   watch.expect(live.reduce((sum, { dataBytes }) => sum + dataBytes, 0))
   const sidecars: RebuiltSidecar[] = []
   for (const line of live) {

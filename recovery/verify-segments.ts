@@ -233,13 +233,15 @@ function checkEnd(
   return { code: 'CORRUPT', message: 'these are not the frames that were sealed (their digest differs)', offset: 0 }
 }
 
-/** What the header of a used successor says of the segment before it; undefined where it says nothing. */
+/** What its own line or the header of a used successor says of a segment; undefined where neither says anything. */
 export function wholeOf(
   segment: Unsealed,
   successor: Unsealed | undefined,
   firstSequence: number,
   before: SealedLine | undefined,
 ): WholeSegment | undefined {
+  const { line: own } = segment
+  if (own?.state === 'sealed') return { ...wholeAsListed(own), path: segment.path, before }
   if (successor?.header?.found !== 'header') return undefined
   const { predecessor, firstSequence: nextFirst } = successor.header.header
   if (predecessor?.ordinal !== segment.ordinal) return undefined
@@ -258,5 +260,15 @@ export function wholeOf(
     baseTimestamp: header?.found === 'header' ? header.header.baseTimestamp : undefined,
     compression: line?.compression === undefined ? undefined : compressionOf(line, {}),
     before,
+  }
+}
+
+/** What the line of a sealed segment says of it. */
+export function wholeAsListed(line: SealedLine): Omit<WholeSegment, 'path' | 'before'> {
+  return {
+    ...line,
+    digest: line.damaged ? undefined : line.digest,
+    baseTimestamp: BigInt(line.baseTimestamp),
+    compression: compressionOf(line, {}),
   }
 }

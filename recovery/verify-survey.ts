@@ -3,7 +3,7 @@ import { SeglogError, newerFormat } from '../segments/errors.ts'
 import { withFileIfThere } from '../segments/files.ts'
 import { type HeaderFinding, decodeHeader } from '../segments/format/header.ts'
 import { SEGMENT_BYTES_MAX } from '../segments/format/layout.ts'
-import type { Manifest, OpenLine, SealedLine } from '../segments/format/manifest.ts'
+import type { Manifest, SealedLine, SegmentLine } from '../segments/format/manifest.ts'
 import { SLOTS_NAME, segmentName } from '../segments/format/names.ts'
 import { type Position, type Slot, furthest, isBeyond } from '../segments/format/slots.ts'
 import { readManifest } from '../segments/manifest-files.ts'
@@ -14,11 +14,14 @@ import { ownHeader, readHead } from './inspect-segments.ts'
 import { type Names, manifestFinding, sortNames, tracesOf } from './inspect.ts'
 import { rebuildManifest } from './rebuild.ts'
 
-/** A segment that no manifest calls sealed; `header` is undefined where the file is not there. */
+/**
+ * A segment that no manifest calls sealed, or one behind such a one; `header` is undefined where the file is not there. A
+ * writer in a loop of synchronous commits seals segments before those that wait for the background to do so.
+ */
 export interface Unsealed {
   readonly ordinal: number
   readonly path: string
-  readonly line: OpenLine | undefined
+  readonly line: SegmentLine | undefined
   readonly size: number
   readonly header: HeaderFinding | undefined
 }
@@ -34,8 +37,9 @@ export interface Survey {
   readonly proven: Position | undefined
   readonly closed: Position | undefined
   readonly slot: Slot | undefined
-  /** Sealed and archived, in order. */
+  /** Sealed and archived, in order, up to the first that is neither. */
   readonly sealed: readonly SealedLine[]
+  /** Those behind them, in order. */
   readonly unsealed: readonly Unsealed[]
   readonly findings: readonly Finding[]
 }
@@ -68,11 +72,17 @@ export function* survey(directory: string): Steps<Survey> {
       proven: furthest([manifest.highWatermark, manifest.clean ?? undefined, current]),
       closed: from?.from === 'newest' && !isOpenedSince ? (manifest.clean ?? undefined) : undefined,
       slot: current,
-      sealed: manifest.segments.filter((line) => line.state !== 'open'),
+      sealed: sealedFirst(manifest),
       unsealed: yield* readUnsealed(directory, manifest, names.segments, findings),
       findings,
     }
   }
+}
+
+function sealedFirst({ segments }: Manifest): SealedLine[] {
+  const open = segments.findIndex(({ state }) => state === 'open')
+  const first = open < 0 ? segments : segments.slice(0, open)
+  return first.filter((line) => line.state !== 'open')
 }
 
 /** Whether nothing was rolled, sealed, archived, recovered or closed between two surveys. */
@@ -142,14 +152,15 @@ function* readUnsealed(
   onDisk: readonly number[],
   findings: Finding[],
 ): Steps<Unsealed[]> {
+  const sealed = new Set(sealedFirst(manifest).map(({ ordinal }) => ordinal))
   const lines = new Map(manifest.segments.map((line) => [line.ordinal, line]))
   const first = manifest.segments[0]?.ordinal ?? 1
   const ordinals = new Set([...lines.keys(), ...onDisk.filter((ordinal) => ordinal >= first)])
   const found: Unsealed[] = []
   // Backwards: what a header says of the segment before it is then known before that one is read.
   for (const ordinal of [...ordinals].sort((a, b) => b - a)) {
+    if (sealed.has(ordinal)) continue
     const line = lines.get(ordinal)
-    if (line !== undefined && line.state !== 'open') continue
     const path = `${directory}/${segmentName(ordinal)}`
     const there = yield* withFileIfThere(path, readHead)
     const header = there && ownHeader(decodeHeader(there.head), manifest.logId, ordinal)

@@ -1,4 +1,3 @@
-import { compressionOf } from '../segments/compression.ts'
 import type { Steps } from '../segments/env/steps.ts'
 import { invalid, newerFormat } from '../segments/errors.ts'
 import { CHAIN } from '../segments/format/layout.ts'
@@ -10,7 +9,7 @@ import { ChainCheck, type ChainReport } from './verify-chain.ts'
 import { newestCheckpoint } from './verify-checkpoint.ts'
 import { Findings, range } from './verify-findings.ts'
 import { type Watch, watched } from './verify-progress.ts'
-import { type Verification, type WholeSegment, checkWhole, wholeOf } from './verify-segments.ts'
+import { type Verification, type WholeSegment, checkWhole, wholeAsListed, wholeOf } from './verify-segments.ts'
 import type { VerifyRequest } from './verify-request.ts'
 import { PlaceSums, checkSidecar } from './verify-sidecar.ts'
 import { type Survey, isSameLog, survey } from './verify-survey.ts'
@@ -173,12 +172,9 @@ class Verifier {
     const path = this.placeOf(line)
     const places = new PlaceSums()
     const whole: WholeSegment = {
+      ...wholeAsListed(line),
       places,
-      ...line,
       path,
-      digest: line.damaged ? undefined : line.digest,
-      baseTimestamp: BigInt(line.baseTimestamp),
-      compression: compressionOf(line, {}),
       before: this.before?.ordinal === line.ordinal - 1 ? this.before : undefined,
     }
     const found = yield* checkWhole(verification, whole)
@@ -207,7 +203,8 @@ class Verifier {
     for (const [index, segment] of unsealed.entries()) {
       const first = segment.header?.found === 'header' ? segment.header.header.firstSequence : (next ?? 1)
       this.noteGap(view.manifest, next, first, segment.path, findings)
-      const whole = index < tailIndex ? wholeOf(segment, unsealed[index + 1], first, before) : undefined
+      const isWhole = index < tailIndex || segment.line?.state === 'sealed'
+      const whole = isWhole ? wholeOf(segment, unsealed[index + 1], first, before) : undefined
       if (whole !== undefined) {
         findings.addAll(yield* checkWhole(verification, whole))
         checked.segments += 1

@@ -94,7 +94,8 @@ function chainText(chain: string, head: ChainHead | undefined): string {
   return head === undefined ? `${chain}; its end cannot be read` : `${chain}, head ${headText(head)}`
 }
 
-function segmentsOf({ sealed, unsealed, proven }: Survey): SegmentFacts[] {
+function segmentsOf({ manifest, unsealed, proven }: Survey): SegmentFacts[] {
+  const sealed = manifest.segments.filter((line) => line.state !== 'open')
   const done = sealed.map((line: SealedLine): SegmentFacts => {
     const {
       ordinal,
@@ -109,14 +110,15 @@ function segmentsOf({ sealed, unsealed, proven }: Survey): SegmentFacts[] {
     const more = { ...(damaged === undefined ? {} : { damaged }), ...(place === undefined ? {} : { place }) }
     return { ordinal, state, from, to, bytes, lastTimestampNs: lastTimestamp, ...more }
   })
-  const others = unsealed.map(({ ordinal, size, header }): SegmentFacts => {
+  const open = unsealed.filter(({ line }) => line === undefined || line.state === 'open')
+  const others = open.map(({ ordinal, size, header }): SegmentFacts => {
     if (header === undefined) return { ordinal, state: 'missing', bytes: 0 }
     if (header.found !== 'header') return { ordinal, state: 'prepared', bytes: size }
     const from = header.header.firstSequence
     const to = proven?.ordinal === ordinal ? proven.sequence : undefined
     return { ordinal, state: 'active', from, ...(to === undefined ? {} : { to }), bytes: size }
   })
-  return [...done, ...others]
+  return [...done, ...others].sort((a, b) => a.ordinal - b.ordinal)
 }
 
 function print(request: Request, facts: Facts, segments: readonly SegmentFacts[], report: ReadOnlyReport): ExitCode {

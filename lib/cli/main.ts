@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { fstatSync } from 'node:fs'
+import { Readable } from 'node:stream'
 import { nodeEnvironment } from '../../segments/env/node.ts'
 import { UsageError } from './command.ts'
 import { run } from './run.ts'
@@ -48,9 +48,10 @@ process.exitCode = await run(process.argv.slice(2), {
   env: nodeEnvironment(),
   // Made for who asks for it, and closed at the end: an input that is open keeps a process alive.
   get stdin() {
-    // Node reads nothing from one, and says nothing.
-    if (fstatSync(0).isDirectory()) throw new UsageError('the standard input is a directory, not a file or a pipe')
     const { stdin } = process
+    // Of what it cannot read Node makes an input that is empty, and says nothing.
+    const isUnreadable = Object.getPrototypeOf(stdin) === Readable.prototype
+    if (isUnreadable) throw new UsageError('the standard input is a directory, or nothing that can be read')
     ending.signal.addEventListener('abort', () => stdin.destroy())
     return stdin
   },
