@@ -7,10 +7,12 @@ import { decodeHeader } from '../segments/format/header.ts'
 import { FRAMES_START } from '../segments/format/layout.ts'
 import type { SealedLine } from '../segments/format/manifest.ts'
 import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
+import type { Position } from '../segments/format/slots.ts'
 import { headAtEnd } from '../segments/chain-end.ts'
 import { SegmentScanner } from '../segments/scan.ts'
 import { BackupTarget, mustBeApart } from './backup-target.ts'
 import { copyRaw } from './copy.ts'
+import { scanAsLongAs } from './salvage-files.ts'
 import { type Watch, watched } from './verify-progress.ts'
 import { wholeOf } from './verify-segments.ts'
 import { readHead } from './inspect-segments.ts'
@@ -51,7 +53,7 @@ function* copyWatched(env: Environment, from: string, to: string, watch: Watch):
   const source = yield* survey(from)
   const target = new BackupTarget(env, to)
   yield* target.begin(source.manifest, 'copy')
-  const parts = partsOf(source)
+  const parts = partsOf(source, yield* provenEnd(source))
   watch.expect(2 * parts.reduce((sum, { bytes }) => sum + bytes, 0))
   const segments: SealedLine[] = []
   let hasArchive = false
@@ -67,7 +69,7 @@ function* copyWatched(env: Environment, from: string, to: string, watch: Watch):
     segments.push(yield* copyPart(source, part, `${directory}/${segmentName(part.ordinal)}`, watch))
   }
   if (hasArchive) yield* step({ do: 'syncDirectory', path: `${to}/${ARCHIVE_DIRECTORY}` })
-  const sequence = source.proven?.sequence ?? 0
+  const sequence = Math.max(source.proven?.sequence ?? 0, segments.at(-1)?.lastSequence ?? 0)
   yield* target.finish(segments, {}, sequence)
   watch.end()
   return {
@@ -79,9 +81,25 @@ function* copyWatched(env: Environment, from: string, to: string, watch: Watch):
   }
 }
 
+/** Up to where a log is proven to be durable: an offset in the last segment that is in use. */
+type ProvenEnd = Pick<Position, 'ordinal' | 'offset'>
+
+/**
+ * As slots, manifests and the frames themselves tell: a power cut may have taken the slot that was written last, and then
+ * only frames know of what was acknowledged before them.
+ */
+function* provenEnd({ proven, unsealed }: Survey): Steps<ProvenEnd | undefined> {
+  const tail = unsealed.findLast(({ header }) => header?.found === 'header')
+  if (tail?.header?.found !== 'header' || tail.ordinal < (proven?.ordinal ?? 0)) return proven
+  const { header } = tail.header
+  const scanned = yield* withFileIfThere(tail.path, (handle) => scanAsLongAs(handle, tail.size, header))
+  const told = proven?.ordinal === tail.ordinal ? proven.offset : 0
+  return { ordinal: tail.ordinal, offset: Math.max(told, scanned?.scan.claimedEnd ?? 0) }
+}
+
 /** All that is durable, segment by segment: sealed ones, those that wait for it, and the active one so far. */
-function partsOf(source: Survey): Part[] {
-  const { sealed, unsealed, proven } = source
+function partsOf(source: Survey, proven: ProvenEnd | undefined): Part[] {
+  const { sealed, unsealed } = source
   const parts: Part[] = sealed.map((line) => ({ ordinal: line.ordinal, bytes: line.dataBytes, salt: line.salt, line }))
   for (const [index, segment] of unsealed.entries()) {
     const { ordinal, header, line } = segment
