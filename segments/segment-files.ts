@@ -1,6 +1,6 @@
 import type { Environment, Handle } from './env/environment.ts'
 import { type Steps, step } from './env/steps.ts'
-import { hasCode } from './errors.ts'
+import { hasCode, isOfDisk } from './errors.ts'
 import { closingAfter, discard, makeFile, writeAll } from './files.ts'
 import type { SegmentHandles } from './segment.ts'
 
@@ -29,11 +29,12 @@ function* writeZerosDurably(handle: Handle, bytes: number): Steps<void> {
  * The same into a file that was just made and is open for durable writes. Ahead of need in small pieces, of which each is on
  * disk before the next: with 8 MiB at a time and one sync behind all, one commit in a hundred waited for 12 to 22 ms
  * while a segment of 64 MiB was filled. As soon as there is no time for zeros, the rest becomes a hole: to write each byte
- * twice takes the disk from the records that wait for it (of 4 KiB each, 640 instead of 450 MiB a second).
+ * twice takes the disk from the records that wait for it (of 4 KiB each, 640 instead of 450 MiB a second). Not where the
+ * volume is nearly full: that is to be met here.
  */
 export function* fillAhead(path: string, handle: Handle, bytes: number, isHurried: () => boolean): Steps<void> {
   try {
-    yield* closingAfter(handle, () => writeAhead(handle, bytes, isHurried))
+    yield* closingAfter(handle, () => writeAhead(path, handle, bytes, isHurried))
   } catch (error) {
     yield* discard(path)
     throw error
@@ -42,13 +43,28 @@ export function* fillAhead(path: string, handle: Handle, bytes: number, isHurrie
 
 const AHEAD_BYTES = 512 * 1024
 
-function* writeAhead(handle: Handle, bytes: number, isHurried: () => boolean): Steps<void> {
-  let at = 0
-  for (; at < bytes && !isHurried(); at += AHEAD_BYTES) {
+function* writeAhead(path: string, handle: Handle, bytes: number, isHurried: () => boolean): Steps<void> {
+  for (let at = 0; at < bytes; at += AHEAD_BYTES) {
+    if (isHurried() && (yield* isRoomy(path, bytes))) {
+      yield* step({ do: 'truncate', handle, size: bytes })
+      break
+    }
     yield* writeAll(handle, ZEROS, 0, Math.min(AHEAD_BYTES, bytes - at), at)
   }
-  if (at < bytes) yield* step({ do: 'truncate', handle, size: bytes })
   yield* step({ do: 'sync', handle })
+}
+
+/** A hole is only left where there is room for so many files like it: others write, too, and more than one may have a hole. */
+const ROOMY = 4
+
+/** False also where the system does not tell. */
+function* isRoomy(path: string, bytes: number): Steps<boolean> {
+  try {
+    return (yield* step({ do: 'space', path })) >= ROOMY * bytes
+  } catch (error) {
+    if (!isOfDisk(error)) throw error
+    return false
+  }
 }
 
 /** Opens a segment in each way in which it is written; all or none. */

@@ -59,6 +59,8 @@ export type Call =
   | { readonly do: 'list'; readonly path: string }
   /** What stands at the path itself (links are not followed), or undefined when nothing does (ENOENT only). */
   | { readonly do: 'stat'; readonly path: string }
+  /** How many bytes this user may still write to the volume of a path, as far as the system knows. */
+  | { readonly do: 'space'; readonly path: string }
   /** Makes the names in this directory durable. */
   | { readonly do: 'syncDirectory'; readonly path: string }
 
@@ -102,6 +104,7 @@ export interface Results {
   readonly makeDirectory: void
   readonly list: readonly DirectoryEntry[]
   readonly stat: FileStatus | undefined
+  readonly space: number
   readonly syncDirectory: void
 }
 

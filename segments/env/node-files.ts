@@ -68,6 +68,8 @@ export class NodeFiles {
         return entriesOf(fs.readdirSync(call.path, { withFileTypes: true }))
       case 'stat':
         return statNow(call.path)
+      case 'space':
+        return spaceOf(fs.statfsSync(call.path))
       case 'syncDirectory':
         return syncDirectoryNow(call.path)
     }
@@ -106,6 +108,10 @@ export class NodeFiles {
         return fs.lstat(call.path, { bigint: true }, (error, stats) => {
           if (error && error.code !== 'ENOENT') done(error as SystemError, undefined)
           else done(null, error ? undefined : statusOf(stats))
+        })
+      case 'space':
+        return fs.statfs(call.path, (error, stats) => {
+          done(error as SystemError | null, error ? undefined : spaceOf(stats))
         })
       case 'syncDirectory':
         return syncDirectoryLater(call.path, done)
@@ -186,6 +192,10 @@ function syncedAfter(
     if (failed) done(failed as SystemError, undefined)
     else fs.fdatasync(handle, (error) => done(error as SystemError | null, count))
   }
+}
+
+function spaceOf({ bavail, bsize }: fs.StatsFs): number {
+  return bavail * bsize
 }
 
 function statNow(path: string): FileStatus | undefined {

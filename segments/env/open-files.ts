@@ -81,6 +81,9 @@ export class OpenFiles {
         return tree.list(call.path)
       case 'stat':
         return tree.status(call.path)
+      case 'space':
+        if (tree.status(call.path) === undefined) throw systemError('ENOENT', 'statfs', call.path)
+        return tree.space
       case 'syncDirectory':
         return tree.sync(tree.directory(call.path, 'fsync'))
     }

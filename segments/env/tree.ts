@@ -190,9 +190,19 @@ export class FileTree {
     return found
   }
 
+  /** How many bytes still find room. */
+  get space(): number {
+    return this.capacity === Infinity ? Infinity : Math.max(0, this.#pagesFree()) * PAGE_BYTES
+  }
+
+  #pagesFree(): number {
+    let pages = Math.floor(this.capacity / PAGE_BYTES)
+    for (const node of this.nodes()) if (node.kind === 'file') pages -= node.bytes.allocated.count
+    return pages
+  }
+
   #roomFor(file: FileNode, position: number, length: number): number {
-    let pagesFree = Math.floor(this.capacity / PAGE_BYTES)
-    for (const node of this.nodes()) if (node.kind === 'file') pagesFree -= node.bytes.allocated.count
+    let pagesFree = this.#pagesFree()
     const first = Math.floor(position / PAGE_BYTES)
     const end = Math.ceil((position + length) / PAGE_BYTES)
     let page = first

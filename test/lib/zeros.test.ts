@@ -33,6 +33,10 @@ function zerosWritten({ sim }: World): number {
 const lengthOf = ({ sim }: World, ordinal: number): number =>
   sim.files.read(`/log/segment-000000000${ordinal}.log`).length
 
+function fails({ calls }: SimulatedEnvironment): void {
+  calls.fault({ when: (call) => call.do === 'space', outcome: 'EIO', times: Infinity })
+}
+
 describe('a prepared segment', () => {
   test('is filled with zeros to its end while its turn has not come', async () => {
     const world = await opened()
@@ -63,6 +67,17 @@ describe('a prepared segment', () => {
     await world.sim.drive(world.log.sync())
     expect([zerosWritten(world), lengthOf(world, 2)]).toEqual([0, 4 * MIB])
     expect([...world.log.read()].length).toBe(40)
+  })
+
+  test.each([
+    ['where the volume is nearly full', (sim: SimulatedEnvironment) => void (sim.capacity = 15 * MIB)],
+    ['where the system does not tell how much room there is', fails],
+  ])('gets all of them even then %s, so that a full disk is met there', async (_, narrow) => {
+    const world = await opened()
+    narrow(world.sim)
+    for (let n = 0; n < 40; n++) world.log.append(RECORD)
+    await world.sim.drive(world.log.sync())
+    expect([zerosWritten(world), lengthOf(world, 2)]).toEqual([4 * MIB, 4 * MIB])
   })
 
   test('gets no more of them once the log is being closed, and is there at the next opening', async () => {

@@ -52,6 +52,7 @@ describe.each(WORLDS)('in the world of %s', (_name, make) => {
       ['listing what is missing', () => ({ do: 'list', path: pathOf('no') }), 'ENOENT'],
       ['listing a file', () => ({ do: 'list', path: pathOf('file') }), 'ENOTDIR'],
       ['asking below a file', () => ({ do: 'stat', path: pathOf('file/a') }), 'ENOTDIR'],
+      ['asking for room where nothing is', () => ({ do: 'space', path: pathOf('none') }), 'ENOENT'],
       ['syncing a directory that is missing', () => ({ do: 'syncDirectory', path: pathOf('no') }), 'ENOENT'],
       ['syncing a file as a directory', () => ({ do: 'syncDirectory', path: pathOf('file') }), 'ENOTDIR'],
       ['writing to a file open to read', () => writing(files.open('file', 'read'), 0, 'x'), 'EBADF'],
@@ -100,6 +101,14 @@ describe.each(WORLDS)('in the world of %s', (_name, make) => {
       const from = new TextEncoder().encode('abcdef')
       expect(world.env.call({ do: 'write', handle, from, start: 2, length: 3, position: 0 })).toBe(3)
       expect(files.content('a')).toBe('cde')
+    })
+
+    test('a volume says how much room is left on it, now and later', async () => {
+      files.open('a', 'create')
+      for (const path of [world.directory, pathOf('a')]) {
+        expect(world.env.call({ do: 'space', path })).toBeGreaterThan(0)
+        expect(await files.later({ do: 'space', path })).toBeGreaterThan(0)
+      }
     })
 
     test('a write beyond the end leaves zeros before it', () => {
