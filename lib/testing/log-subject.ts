@@ -2,6 +2,8 @@ import type { ChainHead } from '../../segments/chain.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { SeglogError, hasCode } from '../../segments/errors.ts'
 import type { Log } from '../log.ts'
+import type { VerifyReport } from '../../recovery/verify.ts'
+import { verifyLog } from '../operations.ts'
 import type { Command } from './commands.ts'
 import { fail, Ledger } from './ledger.ts'
 import { checkBackup } from './backups.ts'
@@ -53,7 +55,10 @@ export class LogSubject implements Subject<Command, Ledger> {
     // What was only written is not promised any more; also not to those who come after.
     if (life.after !== 'kill') notes.written = 0
     restIn(env, notes)
+    const isLookedAt = !faulty && env.identity.pid % VERIFIED_OF === 1
+    const seen = isLookedAt ? await lookedAt(env, this.setup.directory) : undefined
     const opened = await this.open(env, notes, { ...life, faulty })
+    if (seen !== undefined && opened !== undefined) mustHaveSeen(seen, opened.log)
     if (opened !== undefined && !faulty && env.identity.pid % VERIFIED_OF === 0) await verified(opened.log, notes.head)
     if (opened === undefined || !life.goesOn) return
     const session = new Session(env, notes, this.setup, opened, faulty)
@@ -123,6 +128,22 @@ async function verified(log: Log<unknown>, expect: ChainHead | undefined): Promi
   const live = log.highWatermark
   if (!isSound) fail(`the log opened, and verify finds ${JSON.stringify(findings)}`)
   if (records !== live) fail(`the log has ${live} records, and verify reads ${records}`)
+}
+
+/** What an operator sees who looks before anybody opens the log again; undefined where there is none yet. */
+async function lookedAt(environment: SimulatedEnvironment, directory: string): Promise<VerifyReport | undefined> {
+  try {
+    return await verifyLog(directory, { environment })
+  } catch (error) {
+    if (hasCode(error, 'NOT_A_LOG')) return undefined
+    throw error
+  }
+}
+
+/** What is not proven is kept by the opening, so nothing was less or more. */
+function mustHaveSeen({ isSound, findings, records }: VerifyReport, log: Log<unknown>): void {
+  if (!isSound) fail(`nothing was damaged, and verify finds ${JSON.stringify(findings)}`)
+  if (records !== log.highWatermark) fail(`verify reads ${records} records, and the opening ${log.highWatermark}`)
 }
 
 /** What a crash interrupted: the damaged byte is sound again, and a copy holds what was appended by then. */

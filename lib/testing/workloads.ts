@@ -56,6 +56,11 @@ export const WORKLOADS: Readonly<Record<string, readonly Command[]>> = {
     { do: 'commit', size: 400, wait: false },
     { do: 'commitSync', size: 400 },
   ],
+  'segments that are sealed before those in front of them': [
+    ...new Array<Command>(9).fill({ do: 'commitSync', size: 400 }),
+    { do: 'copy', wait: false },
+    { do: 'commitSync', size: 400 },
+  ],
   'sealings that overtake each other, and a reader': [
     { do: 'commitSync', size: 400 },
     { do: 'commitSync', size: 400 },
