@@ -2,7 +2,6 @@ import type { ChainHead } from '../../segments/chain.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { SeglogError, hasCode } from '../../segments/errors.ts'
 import type { Log } from '../log.ts'
-import type { VerifyReport } from '../../recovery/verify.ts'
 import { verifyLog } from '../operations.ts'
 import type { Command } from './commands.ts'
 import { fail, Ledger } from './ledger.ts'
@@ -130,8 +129,10 @@ async function verified(log: Log<unknown>, expect: ChainHead | undefined): Promi
   if (records !== live) fail(`the log has ${live} records, and verify reads ${records}`)
 }
 
+type Verified = Awaited<ReturnType<typeof verifyLog>>
+
 /** What an operator sees who looks before anybody opens the log again; undefined where there is none yet. */
-async function lookedAt(environment: SimulatedEnvironment, directory: string): Promise<VerifyReport | undefined> {
+async function lookedAt(environment: SimulatedEnvironment, directory: string): Promise<Verified | undefined> {
   try {
     return await verifyLog(directory, { environment })
   } catch (error) {
@@ -141,7 +142,7 @@ async function lookedAt(environment: SimulatedEnvironment, directory: string): P
 }
 
 /** What is not proven is kept by the opening, so nothing was less or more. */
-function mustHaveSeen({ isSound, findings, records }: VerifyReport, log: Log<unknown>): void {
+function mustHaveSeen({ isSound, findings, records }: Verified, log: Log<unknown>): void {
   if (!isSound) fail(`nothing was damaged, and verify finds ${JSON.stringify(findings)}`)
   if (records !== log.highWatermark) fail(`verify reads ${records} records, and the opening ${log.highWatermark}`)
 }
