@@ -54,7 +54,7 @@ export class LogSubject implements Subject<Command, Ledger> {
     // What was only written is not promised any more; also not to those who come after.
     if (life.after !== 'kill') notes.written = 0
     restIn(env, notes)
-    const isLookedAt = !faulty && env.identity.pid % VERIFIED_OF === 1
+    const isLookedAt = !faulty && env.identity.pid % (2 * VERIFIED_OF) === 1
     const seen = isLookedAt ? await lookedAt(env, this.setup.directory) : undefined
     const opened = await this.open(env, notes, { ...life, faulty })
     if (seen !== undefined && opened !== undefined) mustHaveSeen(seen, opened.log)
@@ -119,7 +119,7 @@ export class LogSubject implements Subject<Command, Ledger> {
 /** What a failing system may be called: never CORRUPT, for nothing is. */
 const REFUSALS: readonly string[] = ['IO', 'DISK_FULL', 'FAILED']
 
-/** One opening of so many is also verified as an operator would; the pid is drawn from the seed of a case. */
+/** One opening of so many is also verified as an operator would, half as many before it; the pid comes from a case's seed. */
 const VERIFIED_OF = 8
 
 async function verified(log: Log<unknown>, expect: ChainHead | undefined): Promise<void> {
