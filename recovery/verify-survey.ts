@@ -65,6 +65,7 @@ export function* survey(directory: string): Steps<Survey> {
     const slot = latestSlot(slots, manifest.logId)
     const current = slot !== undefined && slot.epoch >= manifest.epoch ? slot : undefined
     const isOpenedSince = current !== undefined && (current.epoch > manifest.epoch || isBeyond(current, manifest.clean))
+    const sealed = sealedFirst(manifest)
     return {
       directory,
       manifest,
@@ -72,8 +73,8 @@ export function* survey(directory: string): Steps<Survey> {
       proven: furthest([manifest.highWatermark, manifest.clean ?? undefined, current]),
       closed: from?.from === 'newest' && !isOpenedSince ? (manifest.clean ?? undefined) : undefined,
       slot: current,
-      sealed: sealedFirst(manifest),
-      unsealed: yield* readUnsealed(directory, manifest, names.segments, findings),
+      sealed,
+      unsealed: yield* readUnsealed(directory, manifest, sealed, names.segments, findings),
       findings,
     }
   }
@@ -149,17 +150,18 @@ function tooLong(file: string, size: number): Finding {
 function* readUnsealed(
   directory: string,
   manifest: Manifest,
+  sealed: readonly SealedLine[],
   onDisk: readonly number[],
   findings: Finding[],
 ): Steps<Unsealed[]> {
-  const sealed = new Set(sealedFirst(manifest).map(({ ordinal }) => ordinal))
+  const passed = new Set(sealed.map(({ ordinal }) => ordinal))
   const lines = new Map(manifest.segments.map((line) => [line.ordinal, line]))
   const first = manifest.segments[0]?.ordinal ?? 1
   const ordinals = new Set([...lines.keys(), ...onDisk.filter((ordinal) => ordinal >= first)])
   const found: Unsealed[] = []
   // Backwards: what a header says of the segment before it is then known before that one is read.
   for (const ordinal of [...ordinals].sort((a, b) => b - a)) {
-    if (sealed.has(ordinal)) continue
+    if (passed.has(ordinal)) continue
     const line = lines.get(ordinal)
     const path = `${directory}/${segmentName(ordinal)}`
     const there = yield* withFileIfThere(path, readHead)

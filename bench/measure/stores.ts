@@ -27,8 +27,7 @@ export function contestants(
 
 /**
  * Records a second into a store that has taken as many before the clock starts, all durable at the end: between its rounds
- * a process waits while others run, and is cold again. In the warm-up round they are read back and
- * compared.
+ * a process waits while others run, and is cold again. In the warm-up round they are read back and compared.
  */
 export function appendRate(peer: Peer, { values, content }: Events, round: number): Promise<number> {
   return inDirectory(async (directory) => {
