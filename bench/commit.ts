@@ -15,14 +15,14 @@ import { appendAll } from './peers/seglog.ts'
  * so many commits, and time for what that leaves to do in the background, such as preparing a segment.
  */
 const FILLED = 3
-const WARMUP = 1_000
-const SETTLE_MS = 500
+const WARMUP = amount(1_000, 200)
+const SETTLE_MS = amount(500, 50)
 
 /** P1: one record at a time, each on disk before the next. */
 export const contests = [commits]
 
 async function commits(): Promise<Contest> {
-  const events = orderEvents(amount(5_000, 1_000))
+  const events = orderEvents(amount(5_000, 500))
   const lengths = await bytesOnDisk(events.values)
   return {
     target: 'P1',

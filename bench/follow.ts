@@ -10,7 +10,7 @@ import { Times } from './measure/statistics.ts'
 import { amount } from './options.ts'
 
 const COMMITS = amount(5_000, 500)
-const IDLE_SECONDS = amount(60, 5)
+const IDLE_SECONDS = amount(60, 2)
 const ROUNDS = amount(3, 1)
 /** Between two commits, so that the follower waits for each. */
 const GAP_MS = 2

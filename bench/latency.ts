@@ -16,7 +16,7 @@ import type { Peer } from './peers/peer.ts'
 
 const RATES = [1_000, 5_000, 20_000, 50_000]
 const GOAL_RATE = 20_000
-const SECONDS = amount(10, 1)
+const SECONDS = amount(10, 0.5)
 const ROUNDS = amount(3, 1)
 const SHARES = [0.5, 0.9, 0.99, 0.999, 0.9999, 1]
 const PERCENTILES = SHARES.map((share) => (share === 1 ? 'highest' : `p${+(share * 100).toFixed(2)}`))
