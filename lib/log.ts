@@ -219,8 +219,8 @@ export class Log<T> {
   commit(value: T, options: OnceOptions): Promise<Receipt>
   commit(value: T, options?: RecordOptions): Promise<number>
   commit(value: T, options?: RecordOptions | OnceOptions): Promise<number | Receipt> {
-    const append = (): number => this.append(value, options)
-    return isOnce(options) ? this.writing.onceLater([value], options, append) : this.writing.committed(append, options)
+    if (isOnce(options)) return this.writing.onceLater([value], options, (others) => this.append(value, others))
+    return this.writing.committed(() => this.append(value, options), options)
   }
 
   /**
@@ -234,8 +234,8 @@ export class Log<T> {
   commitBatch(values: readonly T[], options: OnceOptions): Promise<Receipt>
   commitBatch(values: readonly T[], options?: RecordOptions): Promise<number>
   commitBatch(values: readonly T[], options?: RecordOptions | OnceOptions): Promise<number | Receipt> {
-    const append = (): number => this.appendBatch(values, options)
-    return isOnce(options) ? this.writing.onceLater(values, options, append) : this.writing.committed(append, options)
+    if (isOnce(options)) return this.writing.onceLater(values, options, (others) => this.appendBatch(values, others))
+    return this.writing.committed(() => this.appendBatch(values, options), options)
   }
 
   /**
@@ -250,7 +250,7 @@ export class Log<T> {
   commitSync(value: T, options: OnceOptions): Receipt
   commitSync(value: T, options?: RecordOptions): number
   commitSync(value: T, options?: RecordOptions | OnceOptions): number | Receipt {
-    if (isOnce(options)) return this.writing.onceNow([value], options, () => this.append(value, options))
+    if (isOnce(options)) return this.writing.onceNow([value], options, (others) => this.append(value, others))
     const sequence = this.append(value, options)
     this.writer.flushNow()
     return sequence
@@ -267,7 +267,7 @@ export class Log<T> {
   commitBatchSync(values: readonly T[], options: OnceOptions): Receipt
   commitBatchSync(values: readonly T[], options?: RecordOptions): number
   commitBatchSync(values: readonly T[], options?: RecordOptions | OnceOptions): number | Receipt {
-    if (isOnce(options)) return this.writing.onceNow(values, options, () => this.appendBatch(values, options))
+    if (isOnce(options)) return this.writing.onceNow(values, options, (others) => this.appendBatch(values, others))
     const sequence = this.appendBatch(values, options)
     this.writer.flushNow()
     return sequence

@@ -72,13 +72,20 @@ export class Writing<T> {
     return last
   }
 
-  /** A commit, or the receipt of the one before it with the same keys. */
-  onceLater(values: readonly T[], options: OnceOptions, append: () => number): Promise<Receipt> {
-    return this.once.later(values, options.once, append, (sequence) => this.committed(() => sequence, options))
+  /** A commit, or the receipt of the one before it with the same keys. `append` gets the options that are its own. */
+  async onceLater(
+    values: readonly T[],
+    options: OnceOptions,
+    append: (others: RecordOptions) => number,
+  ): Promise<Receipt> {
+    const { once, ...others } = checked(options)
+    const done = (sequence: number): Promise<number> => this.committed(() => sequence, others)
+    return this.once.later(values, once, () => append(others), done)
   }
 
-  onceNow(values: readonly T[], options: OnceOptions, append: () => number): Receipt {
-    return this.once.now(values, options.once, append)
+  onceNow(values: readonly T[], options: OnceOptions, append: (others: RecordOptions) => number): Receipt {
+    const { once, ...others } = checked(options)
+    return this.once.now(values, once, () => append(others))
   }
 
   /** The promise of a commit: of what `append` appends, as far as its durability asks. */
@@ -104,8 +111,8 @@ export class Writing<T> {
 
   private resolve(options: RecordOptions | undefined): AppendOptions {
     if (options === undefined) return this.defaults
-    checkMembers('options', options, RECORD_OPTIONS)
-    const { expect, timestampNs } = options
+    const { durability, expect, timestampNs } = checked(options)
+    if (isOnce(options)) throw notOnce()
     const next = this.writer.lastSequence + 1
     if (expect !== undefined && expect !== next) {
       throw new SeglogError('OUT_OF_ORDER', `the next record gets sequence ${next}, not ${expect}`, {
@@ -114,14 +121,30 @@ export class Writing<T> {
         found: next,
       })
     }
-    if (
-      timestampNs !== undefined &&
-      (typeof timestampNs !== 'bigint' || timestampNs < 0n || timestampNs >= 1n << 64n)
-    ) {
-      throw invalid('timestampNs', 'a bigint of nanoseconds since 1970', timestampNs)
-    }
-    return { durability: durabilityOf(options.durability) ?? this.durability, timestampNs }
+    return { durability: durability ?? this.durability, timestampNs }
   }
+}
+
+/** Options whose members are known and what they should be, whether or not the call can do what they ask. */
+function checked<O extends RecordOptions>(options: O): O {
+  checkMembers('options', options, RECORD_OPTIONS)
+  const { durability, expect, timestampNs } = options
+  durabilityOf(durability)
+  if (expect !== undefined && !(Number.isSafeInteger(expect) && expect >= 0)) {
+    throw invalid('expect', 'a whole number from 0 on', expect)
+  }
+  if (timestampNs !== undefined && (typeof timestampNs !== 'bigint' || timestampNs < 0n || timestampNs >= 1n << 64n)) {
+    throw invalid('timestampNs', 'a bigint of nanoseconds since 1970', timestampNs)
+  }
+  return options
+}
+
+/** Passed over in silence, it would let the duplicates in that it was to keep out. */
+function notOnce(): SeglogError {
+  const calls = 'commit, commitBatch, commitSync or commitBatchSync'
+  return new SeglogError('INVALID_ARGUMENT', `append and appendBatch cannot append once. Use ${calls}.`, {
+    expected: calls,
+  })
 }
 
 function withBlocks(options: AppendOptions, keyBlocks: readonly Uint8Array[] | undefined): AppendOptions {
