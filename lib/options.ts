@@ -1,9 +1,9 @@
 import { checkMembers, invalid } from '../segments/errors.ts'
 import type { ChainName } from '../segments/format/chain.ts'
-import { PAYLOAD_BYTES_LIMIT } from '../segments/format/frame.ts'
 import type { CompressionName } from '../segments/format/compression.ts'
 import { COMPRESSION, ORIGINAL_BYTES_MAX, SEGMENT_BYTES_MAX, UNIT } from '../segments/format/layout.ts'
 import type { Durability } from '../segments/placer.ts'
+import { payloadBytesIn } from '../segments/space.ts'
 import type { Codec, SimpleCodec } from './codecs/codec.ts'
 import { cbor } from './codecs/cbor.ts'
 import { asCodec } from './codecs/simple.ts'
@@ -101,9 +101,6 @@ export const LIMITS = Object.freeze({
   checkpointBytes: { default: 16 * MIB, min: 4 * KIB, max: SEGMENT_BYTES_MAX },
 })
 
-/** Space of a segment that no payload can have: its header and that of a frame, with room for a whole timestamp. */
-const SEGMENT_OVERHEAD_BYTES = 512
-
 const CHOICES = ['codec', 'chain', 'compression', 'durability', 'onDamage', 'onCrash', 'keys']
 const OPTIONS = [...CHOICES, ...Object.keys(LIMITS)]
 
@@ -112,7 +109,7 @@ export function resolveOptions<T>(options: OpenOptions<T>, bytesMin: number): Re
   checkMembers('options', options, OPTIONS)
   const segmentBytes = whole('segmentBytes', options.segmentBytes, bytesMin) ?? LIMITS.segmentBytes.default
   if (segmentBytes % UNIT !== 0) throw invalid('segmentBytes', `a multiple of ${UNIT}`, segmentBytes)
-  const holds = Math.min(segmentBytes - SEGMENT_OVERHEAD_BYTES, PAYLOAD_BYTES_LIMIT)
+  const holds = payloadBytesIn(segmentBytes)
   const queueHardBytes = whole('queueHardBytes', options.queueHardBytes, bytesMin) ?? LIMITS.queueHardBytes.default
   return Object.freeze({
     codec: asCodec<T>(options.codec ?? cbor<T>()),

@@ -1,8 +1,8 @@
 import { SeglogError } from './errors.ts'
 import { type Filling, type Grouping } from './filling.ts'
 import { frameBytes } from './format/frame.ts'
-import { FIRST_FRAME_EXTRA, keysBytes, segmentBytesFor } from './space.ts'
-import { TAG } from './format/layout.ts'
+import { FIRST_FRAME_EXTRA, keysBytes, payloadBytesIn, segmentBytesFor } from './space.ts'
+import { ORIGINAL_BYTES_MAX, TAG } from './format/layout.ts'
 
 /**
  * How far a record is when its caller goes on. `synced`: on disk. `written`: with the operating system, so it survives
@@ -44,10 +44,7 @@ export class Placer {
       this.encoding = false
     }
     if (payload.length > this.recordBytesMax) {
-      throw new SeglogError('TOO_LARGE', 'a record is larger than the log allows. Split it, or raise recordBytesMax.', {
-        expected: `at most ${this.recordBytesMax} bytes`,
-        found: payload.length,
-      })
+      throw recordTooLarge(this.recordBytesMax, this.segmentBytes, payload.length)
     }
     return payload
   }
@@ -71,6 +68,19 @@ export class Placer {
     }
     return fitted ? 0 : bytes
   }
+}
+
+/** Names what helps: where segments are short, `recordBytesMax` was lowered to what they hold, and raising it is in vain. */
+function recordTooLarge(recordBytesMax: number, segmentBytes: number, found: number): SeglogError {
+  const holds = payloadBytesIn(segmentBytes)
+  const raised: string[] = []
+  if (recordBytesMax < holds) raised.push('recordBytesMax')
+  if (found > holds) raised.push('segmentBytes')
+  const help = found > ORIGINAL_BYTES_MAX ? '' : `, or raise ${raised.join(' and ')}`
+  return new SeglogError('TOO_LARGE', `a record is larger than the log allows. Split it${help}.`, {
+    expected: `at most ${recordBytesMax} bytes`,
+    found,
+  })
 }
 
 export function batchTooLarge(segmentBytes: number, found: number): SeglogError {
