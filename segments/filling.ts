@@ -314,5 +314,8 @@ export class Filling {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  const reason = error instanceof Error ? error.message : String(error)
+  // A codec follows a value as deep as it goes: until there is no stack left.
+  const isEndless = error instanceof RangeError && reason.includes('call stack')
+  return isEndless ? `it refers to itself or is nested too deeply (${reason})` : reason
 }

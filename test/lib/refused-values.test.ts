@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type OpenLogOptions, SeglogError, bytes, memoryEnvironment, openLog } from '../../lib/index.ts'
+import { type OpenLogOptions, SeglogError, bytes, cbor, json, memoryEnvironment, openLog } from '../../lib/index.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -59,5 +59,30 @@ describe('what is too large', () => {
     expect(error.code).toBe('TOO_LARGE')
     expect(error.message).not.toContain('Bytes')
     await log.close()
+  })
+})
+
+describe('a value without an end', () => {
+  const itself: { self?: unknown } = {}
+  itself.self = { list: [itself] }
+  const list: unknown[] = []
+  list.push(list)
+  const map = new Map()
+  map.set('self', map)
+  let deep = {}
+  for (let level = 0; level < 200_000; level++) deep = { deep }
+  // In a list, because JSON sees nothing in a map.
+  const values: Readonly<Record<string, unknown>> = { object: itself, list, 'list beside a map': [map, list], deep }
+
+  test.each(Object.entries(values))('%s is ENCODE, with the likely cause', async (_, value) => {
+    for (const codec of [cbor(), cbor({ shapes: false }), json()]) {
+      const log = await openLog<unknown>('/log', { environment: memoryEnvironment(), codec })
+      const error = errorOf(() => log.append(value))
+      expect(error.code, codec.name).toBe('ENCODE')
+      expect(error.message, codec.name).toMatch(/refers to itself or is nested too deeply|circular/)
+      expect(error.cause).toBeInstanceOf(Error)
+      expect(log.append({ next: 1 })).toBe(1)
+      await log.close()
+    }
   })
 })
