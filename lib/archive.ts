@@ -6,6 +6,7 @@ import { checkMembers, invalid, wrapSystemError } from '../segments/errors.ts'
 import type { Manifest, SealedLine, SegmentLine, SequenceRange } from '../segments/format/manifest.ts'
 import { SLOTS_NAME } from '../segments/format/names.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
+import { placeOf } from './archive-place.ts'
 import { makeReady } from './directories.ts'
 import type { WatchOptions } from './operations.ts'
 
@@ -22,7 +23,7 @@ export interface ArchivedSegment {
 
 /** Which segments, and where they go. */
 export interface ArchivePlanOptions {
-  /** Another directory, also on another volume, for this log alone. Default `archive/` in the log. */
+  /** Another directory outside of the log, also on another volume, for this log alone. Default `archive/` in the log. */
   readonly to?: string
   /** Goes on although records are archived that the newest anchor or a named cursor still needs. */
   readonly beyondAnchor?: boolean
@@ -152,7 +153,7 @@ export interface ArchivePlan {
   readonly report: ArchiveReport
 }
 
-/** Pure: which segments of a log go, and where to. Throws INVALID_ARGUMENT. */
+/** Which segments of a log go, and where to. Changes nothing. Throws INVALID_ARGUMENT, or IO where that place cannot be looked at. */
 export function planArchive(
   env: Environment,
   directory: string,
@@ -182,14 +183,6 @@ export function planArchive(
 /** The segments of a log that are archived, in order. */
 export function archivesOf(directory: string, { segments }: Manifest): readonly ArchivedSegment[] {
   return segments.filter(isArchived).map((line) => describe(line, archiveOf(directory, line.place)))
-}
-
-function placeOf(env: Environment, directory: string, to: string | undefined): string | undefined {
-  if (to === undefined) return undefined
-  if (typeof to !== 'string' || to === '') throw invalid('to', 'a path', to)
-  const path = env.absolute(to)
-  if (path === directory) throw invalid('to', 'another directory than that of the log', to)
-  return path === archiveOf(directory, undefined) ? undefined : path
 }
 
 /** A segment whose sealing failed stands before sealed ones, and its line does not say where it begins. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { planRetention } from '../../lib/archive-retention.ts'
@@ -629,7 +629,8 @@ describe('a sync of a directory that fails, and takes along names that are not o
   })
 })
 
-it('a link to the directory of the log is no other directory, and nothing is moved there', async () => {
+/** A log of three sealed records and one more in `<directory>/log`, with a link to it beside. */
+async function linked(act: (directory: string, log: Log<number>) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(`${tmpdir()}/seglog-archive-`)
   try {
     const log = await openLog<number>(`${directory}/log`)
@@ -637,13 +638,80 @@ it('a link to the directory of the log is no other directory, and nothing is mov
     log.roll()
     await log.commit(4)
     symlinkSync(`${directory}/log`, `${directory}/link`)
-    const moved = log.archiveBefore(4, { to: `${directory}/link` })
-    await expect(moved).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
-    expect(Array.from(log.read(), ({ value }) => value)).toEqual([1, 2, 3, 4])
+    await act(directory, log)
     await log.close()
   } finally {
     rmSync(directory, { recursive: true })
   }
+}
+
+const all = (log: Log<number>): number[] => Array.from(log.read(), ({ value }) => value)
+
+it.each([
+  ['the log itself', 'log'],
+  ['a link to it', 'link'],
+  ['its cut/', 'log/cut'],
+  ['another directory in it', 'log/cold'],
+  ['one in a directory that is not there', 'log/far/below'],
+  ['one in its archive/', 'log/archive/2026'],
+  ['one through a link', 'link/cold'],
+  ['one in its archive/ through a link', 'link/archive/2026'],
+  ['a detour', 'log/../elsewhere/../log/./cold'],
+  ['a link out of it', 'log/out'],
+  ['a link in another directory that leads in', 'in/cold'],
+])('%s is no place for archived segments, and nothing is changed (D18)', async (_, to) => {
+  await linked(async (directory, log) => {
+    for (const each of ['outside', 'log/within']) mkdirSync(`${directory}/${each}`)
+    symlinkSync(`${directory}/outside`, `${directory}/log/out`)
+    symlinkSync(`${directory}/log/within`, `${directory}/in`)
+    // Waits for what is being sealed.
+    await log.archiveBefore(4, { dryRun: true })
+    const before = readdirSync(directory, { recursive: true })
+    const refused = { code: 'INVALID_ARGUMENT', message: expect.stringContaining('outside of the log') as string }
+    const place = `${directory}/${to}`
+    await expect(log.archiveBefore(4, { to: place })).rejects.toMatchObject(refused)
+    await expect(log.archiveBefore(4, { to: place, dryRun: true })).rejects.toMatchObject(refused)
+    const reader = await openReadOnly(`${directory}/log`)
+    expect(codeOf(() => reader.planArchive(4, { to: place }))).toBe('INVALID_ARGUMENT')
+    await reader.close()
+    expect(readdirSync(directory, { recursive: true })).toEqual(before)
+    expect(all(log)).toEqual([1, 2, 3, 4])
+  })
+})
+
+it.each([
+  ['its path', 'log/archive'],
+  ['its path with a slash behind', 'log/archive/'],
+  ['a link to the log', 'link/archive'],
+  ['a detour', 'link/../log/./cut/../archive'],
+])('archive/ of the log may be named by %s, and stays its own (D18)', async (_, to) => {
+  await linked(async (directory, log) => {
+    for (const _time of ['not there', 'there']) {
+      const { segments } = await log.archiveBefore(4, { to: `${directory}/${to}` })
+      expect(segments).toMatchObject([{ from: 1, to: 3, place: `${directory}/log/archive` }])
+      await log.restore()
+    }
+    await log.archiveBefore(4, { to: `${directory}/${to}` })
+    await log.copyTo(`${directory}/copy`)
+    expect(readdirSync(`${directory}/copy/archive`)).toHaveLength(1)
+  })
+})
+
+it.each([
+  ['the directory that the log is in', '.'],
+  ['one beside it whose name begins alike', 'log-cold'],
+  ['one that is deep and not there', 'a/b/c'],
+  ['one through a link beside it', 'aside/cold'],
+])('%s is a place for archived segments (D18)', async (_, to) => {
+  await linked(async (directory, log) => {
+    mkdirSync(`${directory}/outside`)
+    symlinkSync(`${directory}/outside`, `${directory}/aside`)
+    await log.archiveBefore(4, { to: `${directory}/${to}` })
+    expect(all(log)).toEqual([4])
+    expect(readdirSync(`${directory}/${to}`)).toContain(segmentName(1))
+    await log.restore()
+    expect(all(log)).toEqual([1, 2, 3, 4])
+  })
 })
 
 describe('retention only plans', () => {
