@@ -1,3 +1,4 @@
+import { mustBeApart } from '../recovery/backup-target.ts'
 import { type CopyReport, copyLog as copySteps } from '../recovery/backup.ts'
 import { type SalvageReport, salvage } from '../recovery/salvage.ts'
 import { type Progress, Watch } from '../recovery/verify-progress.ts'
@@ -94,6 +95,7 @@ export async function salvageLog(
   return run(environment, 'salvaging the log', options, (watch) => {
     const findingsMax = findingsMaxOf(options)
     const [source, target] = [sourceOf(environment, from), pathOf(environment, to)]
+    mustBeApart(source, target)
     makeReady(environment, target)
     return salvage(environment, source, target, watch, findingsMax)
   })
@@ -116,6 +118,7 @@ export async function copyLog(from: string, to: string, options: WatchOptions & 
   const environment = worldOf(options, WATCH_OPTIONS)
   return run(environment, 'copying the log', options, (watch) => {
     const [source, target] = [sourceOf(environment, from), pathOf(environment, to)]
+    mustBeApart(source, target)
     makeReady(environment, target)
     return copySteps(environment, source, target, watch)
   })

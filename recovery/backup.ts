@@ -10,7 +10,7 @@ import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
 import type { Position } from '../segments/format/slots.ts'
 import { headAtEnd } from '../segments/chain-end.ts'
 import { SegmentScanner } from '../segments/scan.ts'
-import { BackupTarget, mustBeApart } from './backup-target.ts'
+import { BackupTarget } from './backup-target.ts'
 import { copyRaw } from './copy.ts'
 import { scanAsLongAs } from './salvage-files.ts'
 import { type Watch, watched } from './verify-progress.ts'
@@ -49,7 +49,6 @@ export function copyLog(env: Environment, from: string, to: string, watch: Watch
 }
 
 function* copyWatched(env: Environment, from: string, to: string, watch: Watch): Steps<CopyReport> {
-  mustBeApart(from, to)
   const source = yield* survey(from)
   const target = new BackupTarget(env, to)
   yield* target.begin(source.manifest, 'copy')

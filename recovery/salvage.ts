@@ -6,7 +6,7 @@ import { withFileIfThere } from '../segments/files.ts'
 import { CHAIN, LOG_ID_BYTES } from '../segments/format/layout.ts'
 import type { SealedLine, SequenceRange } from '../segments/format/manifest.ts'
 import type { Scan } from '../segments/stretches.ts'
-import { BackupTarget, mustBeApart } from './backup-target.ts'
+import { BackupTarget } from './backup-target.ts'
 import { definitionsBeside } from './beside.ts'
 import type { Finding } from './evidence.ts'
 import { type Candidate, TRIES, lookForFiles, scanAsLongAs } from './salvage-files.ts'
@@ -64,8 +64,7 @@ class Salvage {
   }
 
   *run(): Steps<SalvageReport> {
-    const { env, from, to, watch, findings } = this
-    mustBeApart(from, to)
+    const { env, to, watch, findings } = this
     const { source, candidates } = yield* lookForFiles(this.from)
     for (const finding of source.findings) if (finding.code !== 'IGNORED') findings.add(finding)
     watch.expect(2 * candidates.reduce((sum, { size }) => sum + size, 0))

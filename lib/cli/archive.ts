@@ -30,8 +30,8 @@ export const archive: Command = {
     const to = options.text('to')
     const dryRun = options.has('dry-run')
     const plan = { ...(to === undefined ? {} : { to }), beyondAnchor: options.has('beyond-anchor') }
-    const report = dryRun
-      ? await planned(request, before, plan)
+    const { result: report, exit } = dryRun
+      ? { result: await planned(request, before, plan), exit: EXIT.sound }
       : await withWriter(request, (log) => log.archiveBefore(before, { ...plan, ...request.watch }))
     out.object({ type: 'report', dryRun, ...report })
     printSegments(out, report.segments)
@@ -44,7 +44,7 @@ export const archive: Command = {
       out.line(`not to be read until restored: ${rangeText(unreadable.from, unreadable.to)}`)
     for (const name of cutOff) out.line(`${out.styled('cut off', 'yellow')}: ${name}`)
     if (segments.length > 0 && !dryRun) out.line(`to undo: seglog restore ${quoted(operands[0]!)}`)
-    return EXIT.sound
+    return exit
   },
 }
 

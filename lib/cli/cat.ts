@@ -128,7 +128,9 @@ function goingOn({ operands, options }: Request, ranges: readonly SequenceRange[
   if (!(error instanceof SeglogError) || error.sequence === undefined) return error
   if (error.code !== 'CORRUPT' && error.code !== 'GAP') return error
   const { sequence } = error
-  const lost = ranges.find(({ from, to }) => from <= sequence && sequence <= to)
+  // Of a segment that is missing the error says which records it had.
+  const gone = error.code === 'GAP' && error.expected !== undefined ? [error.expected as SequenceRange] : []
+  const lost = [...ranges, ...gone].find(({ from, to }) => from <= sequence && sequence <= to)
   const { from, to } = lost ?? { from: sequence, to: sequence }
   return new Advised(error, `seglog cat ${quoted(operands[0]!)} ${onward(options, from, to)}`)
 }

@@ -12,7 +12,7 @@ export const RAW: Option = { help: 'payloads as they are stored, in hex; nothing
 
 /** What every command that prints records says of values. */
 export const VALUE_NOTES: readonly string[] = [
-  'Values are printed as JSON. What JSON does not have is an object with one member: $hex, $bigint, $date, $map, $set, $number, $undefined, $text.',
+  'Values are printed as JSON. What JSON does not have is an object with one member: $hex, $bigint, $date, $map, $set, $number, $undefined, $typed, $tag, $text.',
   'A value that the codec of the log refuses, or whose codec is none of seglog, is printed as hex.',
 ]
 

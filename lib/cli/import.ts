@@ -8,7 +8,7 @@ import { json } from '../codecs/json.ts'
 import type { Log } from '../log.ts'
 import { openLog } from '../open.ts'
 import { later } from '../read/later.ts'
-import { Advised, type Command, EXIT, type Request, UsageError } from './command.ts'
+import { Advised, type Command, type ExitCode, type Request, UsageError } from './command.ts'
 import { type Line, LineError, linesOf, parsed, recordOf } from './ndjson.ts'
 import { countText, quoted, rangeText } from './text.ts'
 import { tellRecovery } from './writing.ts'
@@ -46,8 +46,9 @@ export const importLines: Command = {
     const { log } = opened
     const before = log.lastSequence
     let passed = 0
+    let exit: ExitCode
     try {
-      tellRecovery(log, out)
+      exit = tellRecovery(log, out)
       mustBeWanted(request, before)
       passed = await appendAll(request, opened, options.has('resume') ? before : 0)
       await log.sync()
@@ -63,7 +64,7 @@ export const importLines: Command = {
     out.line(`${countText(imported, 'record')} imported${where}`)
     if (passed > 0) out.line(`${countText(passed, 'line')} passed over, because the log has them`)
     out.line(`next: seglog verify ${quoted(operands[0]!)}`)
-    return EXIT.sound
+    return exit
   },
 }
 

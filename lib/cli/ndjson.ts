@@ -1,3 +1,4 @@
+import { Tag } from '../codecs/cbor-x.ts'
 import { bytesOf } from './values.ts'
 
 /** A line of the input that cannot be taken; `line` is its number, from 1 on. */
@@ -104,6 +105,19 @@ function turnedBack(value: unknown, number: number): unknown {
   return Object.fromEntries(entries.map(([key, item]) => [key, turnedBack(item, number)]))
 }
 
+const TYPED_ARRAYS = [
+  Int8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+]
+
 const BACK: Readonly<Record<string, (content: unknown, number: number) => unknown>> = {
   $undefined: () => undefined,
   $bigint: (content) => BigInt(content as string),
@@ -113,6 +127,17 @@ const BACK: Readonly<Record<string, (content: unknown, number: number) => unknow
   $map: (content, number) =>
     new Map((content as [unknown, unknown][]).map((pair) => turnedBack(pair, number) as [unknown, unknown])),
   $set: (content, number) => new Set((content as unknown[]).map((item) => turnedBack(item, number))),
+  $typed: (content, number) => {
+    const [name, hex] = content as [string, unknown]
+    const kind = TYPED_ARRAYS.find((each) => each.name === name)
+    if (kind === undefined) throw new LineError(number, `has an array of a class that is not known: ${name}`)
+    const bytes = bytesOf(hex)
+    return new kind(bytes.buffer, 0, bytes.length / kind.BYTES_PER_ELEMENT)
+  },
+  $tag: (content, number) => {
+    const [tag, inner] = content as [number, unknown]
+    return new Tag(turnedBack(inner, number), tag)
+  },
   $text: (content, number) => {
     throw new LineError(number, `has what cannot be turned back: ${JSON.stringify(content)}`)
   },

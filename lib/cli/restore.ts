@@ -1,5 +1,5 @@
 import { printSegments } from './archive.ts'
-import { type Command, EXIT } from './command.ts'
+import type { Command } from './command.ts'
 import { countText, quoted } from './text.ts'
 import { withWriter } from './writing.ts'
 
@@ -15,13 +15,13 @@ export const restore: Command = {
   async run(request) {
     const { operands, options, out } = request
     const from = options.whole('from', 1)
-    const segments = await withWriter(request, (log) =>
+    const { result: segments, exit } = await withWriter(request, (log) =>
       log.restore({ ...(from === undefined ? {} : { from }), ...request.watch }),
     )
     out.object({ type: 'report', segments })
     printSegments(out, segments)
     out.line(`${countText(segments.length, 'segment')} restored`)
     out.line(`next: seglog verify ${quoted(operands[0]!)}`)
-    return EXIT.sound
+    return exit
   },
 }

@@ -36,7 +36,7 @@ export async function run(words: readonly string[], world: World): Promise<ExitC
     // Who does not read on has seen enough.
     if (error instanceof ClosedPipe) return EXIT.sound
     const directory = others.find((word) => !word.startsWith('-')) ?? '<directory>'
-    return complain(world, `seglog ${name}`, error, nextOf(error, name, directory))
+    return complain(world, `seglog ${name}`, error, nextOf(error, name, directory, targetOf(command, others)))
   }
 }
 
@@ -124,8 +124,15 @@ function placeText({ message, file, offset }: SeglogError): string {
   return offset === undefined ? ` (${file})` : ` (${file} at offset ${offset})`
 }
 
+/** Where a command writes to that takes a second directory, or one behind `--to`; as it was typed. */
+function targetOf({ operands }: Command, words: readonly string[]): string | undefined {
+  const to = words.findIndex((word) => word === '--to' || word.startsWith('--to='))
+  if (to >= 0) return words[to]!.slice('--to='.length) || words[to + 1]
+  return operands.length < 2 ? undefined : words.filter((word) => !word.startsWith('-'))[1]
+}
+
 /** The next command to type, by what went wrong. */
-function nextOf(error: unknown, name: string, directory: string): string | undefined {
+function nextOf(error: unknown, name: string, directory: string, target: string | undefined): string | undefined {
   if (error instanceof Advised) return error.next
   if (error instanceof UsageError) return `seglog ${name} --help`
   if (!(error instanceof SeglogError)) return undefined
@@ -145,9 +152,9 @@ function nextOf(error: unknown, name: string, directory: string): string | undef
     case 'NOT_A_LOG':
       return hasCode(error.cause ?? {}, 'ENOENT') ? `ls -la ${quoted(`${directory}/..`)}` : `ls -la ${log}`
     case 'IO':
-      return `ls -la ${quoted(error.file ?? directory)}`
     case 'DISK_FULL':
-      return `df -h ${quoted(error.file ?? directory)}`
+      // An error of a file that is open does not say which of two places it is in.
+      return `${error.code === 'IO' ? 'ls -la' : 'df -h'} ${[error.file ?? directory, target].flatMap((path) => (path === undefined ? [] : quoted(path))).join(' ')}`
     default:
       return undefined
   }

@@ -1,6 +1,7 @@
 import { SeglogError } from '../../segments/errors.ts'
 import { bytes } from '../codecs/bytes.ts'
 import { cbor } from '../codecs/cbor.ts'
+import { Tag } from '../codecs/cbor-x.ts'
 import type { Codec, Decoder } from '../codecs/codec.ts'
 import { json } from '../codecs/json.ts'
 import type { Entry } from '../read/entry.ts'
@@ -59,7 +60,8 @@ export class Values {
 
 /**
  * A value as JSON can keep it. What JSON does not have is an object with one member whose name begins with `$`: `$hex`,
- * `$bigint`, `$date`, `$map`, `$set`, `$number`, `$undefined`, `$text`.
+ * `$bigint`, `$date`, `$map`, `$set`, `$number`, `$undefined`, `$text`, `$typed` (the class of an array of numbers and its
+ * bytes, little-endian), `$tag` (the number of a CBOR tag and what it is around).
  */
 function plain(value: unknown): unknown {
   if (value === undefined) return { $undefined: true }
@@ -71,9 +73,10 @@ function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(plain)
   if (ArrayBuffer.isView(value)) {
-    return { $hex: hexOf(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)) }
+    const hex = hexOf(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+    return value instanceof Uint8Array ? { $hex: hex } : { $typed: [value.constructor.name, hex] }
   }
-  if (value instanceof ArrayBuffer) return { $hex: hexOf(new Uint8Array(value)) }
+  if (value instanceof Tag) return { $tag: [value.tag, plain(value.value)] }
   if (value instanceof Date) return { $date: Number.isNaN(value.getTime()) ? 'invalid' : value.toISOString() }
   if (value instanceof Map) return { $map: [...value].map(([key, item]) => [plain(key), plain(item)]) }
   if (value instanceof Set) return { $set: [...value].map(plain) }
@@ -82,7 +85,7 @@ function plain(value: unknown): unknown {
 }
 
 /** The bytes of a text in hex; throws for any other. */
-export function bytesOf(hex: unknown): Uint8Array {
+export function bytesOf(hex: unknown): Uint8Array<ArrayBuffer> {
   if (typeof hex !== 'string' || !/^([0-9a-f]{2})*$/i.test(hex)) throw new TypeError('not bytes in hex')
   return Uint8Array.from(Buffer.from(hex, 'hex'))
 }

@@ -3,8 +3,10 @@ import { SeglogError } from '../../segments/errors.ts'
 import type { Log } from '../log.ts'
 import { openLog } from '../open.ts'
 import { later } from '../read/later.ts'
-import type { Request } from './command.ts'
+import { EXIT, type ExitCode, type Request } from './command.ts'
+import { rangesText } from './findings.ts'
 import type { Printer } from './printer.ts'
+import { printable } from './text.ts'
 import { Values } from './values.ts'
 
 /** Whoever opens a log for writing builds tables of its keys, and to find them must decode its values. */
@@ -20,7 +22,7 @@ export function keysError(codec: string): SeglogError {
 export async function withWriter<R>(
   { world, operands, out }: Request,
   act: (log: Log<unknown>) => Promise<R>,
-): Promise<R> {
+): Promise<{ readonly result: R; readonly exit: ExitCode }> {
   const { env } = world
   const directory = env.absolute(operands[0]!)
   const { manifest } = await later(env, survey(directory))
@@ -30,18 +32,26 @@ export async function withWriter<R>(
   const onCrash = manifest.run === null ? 'resume' : 'refuse'
   const log = await openLog(directory, { codec, segmentBytes, onCrash, environment: env })
   try {
-    tellRecovery(log, out)
-    return await act(log)
+    const exit = tellRecovery(log, out)
+    return { result: await act(log), exit }
   } finally {
     await log.close()
   }
 }
 
-/** Says what became of a log that was not closed when a command opened it as its writer. */
-export function tellRecovery({ recovery }: Log<unknown>, out: Printer): void {
-  const { end, notes } = recovery
-  if (end === 'new' || end === 'closed' || end === 'clean') return
+/**
+ * Says what became of a log that was not closed, or was harmed, when a command opened it as its writer. Damage is what the
+ * shell is told, too, whatever the command does after that.
+ */
+export function tellRecovery({ recovery }: Log<unknown>, out: Printer): ExitCode {
+  const { end, notes, lost, findings } = recovery
+  if (end === 'new' || end === 'closed' || end === 'clean') return EXIT.sound
   out.object({ type: 'recovery', ...recovery })
-  out.line(`the log was not closed, and was recovered first: ${end}`)
+  const isDamaged = end === 'damaged' || end === 'accepted-loss'
+  out.line(`the log ${isDamaged ? 'was harmed' : 'was not closed'}, and was recovered first: ${end}`)
   for (const note of notes) out.line(`  ${note}`)
+  if (!isDamaged) return EXIT.sound
+  for (const { message, file } of findings) out.line(`  ${printable(file)}: ${printable(message)}`)
+  if (lost.length > 0) out.line(`  lost: ${rangesText(lost)}`)
+  return EXIT.damaged
 }

@@ -6,6 +6,9 @@ import { Encoder as CborEncoder } from 'cbor-x/encode'
 import { clearSource, Decoder as CborDecoder, Tag } from 'cbor-x/decode'
 import { SeglogError } from '../../segments/errors.ts'
 
+/** What a tag is decoded to that nobody here knows; a value with one is encoded as that. */
+export { Tag }
+
 export interface Engine {
   encode(value: unknown): Uint8Array
 }

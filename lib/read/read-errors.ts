@@ -27,8 +27,9 @@ export function misplaced(ref: SegmentRef, offset: number, sequence: number, fou
   return new SeglogError('CORRUPT', message, { file: ref.path, offset, sequence, expected: sequence, found })
 }
 
-/** A segment that is listed and whose file is not there. */
+/** A segment that is listed and whose file is not there; `expected` are the records that it had. */
 export function missingFile(ref: SegmentRef, sequence: number, cause: unknown): SeglogError {
   const message = `the segment of records ${ref.firstSequence} to ${ref.lastSequence} is missing`
-  return new SeglogError('GAP', message, { file: ref.path, sequence, cause })
+  const expected = { from: ref.firstSequence, to: ref.lastSequence }
+  return new SeglogError('GAP', message, { file: ref.path, sequence, expected, cause })
 }

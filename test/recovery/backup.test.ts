@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { cbor } from '../../lib/codecs/cbor.ts'
-import { copyLog, verifyLog } from '../../lib/operations.ts'
+import { copyLog, salvageLog, verifyLog } from '../../lib/operations.ts'
 import { openLogWith, openReadOnly } from '../../lib/open.ts'
 import { copyLog as copySteps } from '../../recovery/backup.ts'
 import { Watch } from '../../recovery/verify-progress.ts'
@@ -103,6 +103,19 @@ describe('a copy (D22)', () => {
       message: expect.stringContaining('salvage') as string,
     })
     await expect(openCopy(env)).rejects.toMatchObject({ code: 'CORRUPT' })
+  })
+
+  it.each([
+    ['copy', copyLog],
+    ['salvage', salvageLog],
+  ])('into the log itself, or a directory in it, is refused, and none is made there: %s', async (_name, act) => {
+    const env = await smallLog('closed')
+    const before = content(env)
+    for (const to of [DIR, `${DIR}/copy`]) {
+      await expect(env.drive(act(DIR, to, { environment: env }))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    }
+    expect(content(env)).toEqual(before)
+    expect(env.call({ do: 'list', path: DIR }).map(({ name }) => name)).not.toContain('copy')
   })
 
   it('into a directory that is not empty is refused', async () => {

@@ -1,4 +1,4 @@
-import { cpSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 
@@ -132,6 +132,19 @@ describe('records', () => {
     const second = await seglog([...next!.split(' '), '--json'])
     expect(second.code).toBe(0)
     expect(linesOf(second.stdout)).toHaveLength(RECORDS - last - 1)
+  })
+
+  it('before a segment that is missing are printed, and the answer goes on behind all of it', async () => {
+    const harmed = join(temporaryDirectory(), 'log')
+    cpSync(sound, harmed, { recursive: true })
+    rmSync(join(harmed, 'segment-0000000002.log'))
+    const first = await seglog(['cat', harmed, '--json'])
+    expect(first.code).toBe(1)
+    const [, from, to] = /segment of records (\d+) to (\d+) is missing/.exec(first.stderr)!
+    expect(linesOf(first.stdout).at(-1)!['sequence']).toBe(Number(from) - 1)
+    const [, next] = /\nnext: seglog (.*)\n$/.exec(first.stderr)!
+    expect(next).toBe(`cat ${harmed} --from ${Number(to) + 1}`)
+    expect(linesOf((await seglog([...next!.split(' '), '--json'])).stdout)).toHaveLength(RECORDS - Number(to))
   })
 })
 

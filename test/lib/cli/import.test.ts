@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 import { bytes, cbor, type Codec, json, openLog, openReadOnly, SeglogError } from '../../../lib/index.ts'
+import { Tag } from '../../../lib/codecs/cbor-x.ts'
 import { run } from '../../../lib/cli/run.ts'
 import { linesOf } from '../../../lib/cli/ndjson.ts'
 import type { Sink, World } from '../../../lib/cli/world.ts'
@@ -186,6 +187,8 @@ describe('cat --json and import --records are there and back', () => {
     [5n, -(2n ** 80n), NaN, Infinity, -0],
     new Map<unknown, unknown>([['a', new Set([1, new Date(5)])]]),
     { raw: new Uint8Array([0, 255]), none: new Date(NaN) },
+    [new Float64Array([1.5, -0]), new Int16Array([-2]), new BigUint64Array([2n ** 63n]), new Uint32Array()],
+    [new Tag({ a: 1n }, 4711)],
     { $: 'a member that only looks like one', $hex: 1, $two: 2 },
   ]
   it.each<[string, Codec<unknown>, readonly unknown[], string]>([

@@ -62,6 +62,26 @@ describe('segments', () => {
     expect((await seglog(['cat', directory, '--archived', '-n', '1'])).code).toBe(0)
   })
 
+  it('of a log that is harmed are archived, and the shell is told what was lost', async () => {
+    const directory = await makeLog()
+    const names = readdirSync(directory)
+    const active = names.find((name) => name.endsWith('.log') && !names.includes(name.replace('.log', '.idx')))!
+    flip(join(directory, active), 5_000)
+    const { code, stdout } = await seglog(['archive', directory, '--before', '1000'])
+    expect({ code, stdout }).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^the log was harmed, and was recovered first: damaged\n/) as unknown,
+    })
+    expect(stdout).toMatch(/\n {2}lost: \d+\n/)
+    expect(stdout).toContain('archived; the live log begins at')
+  })
+
+  it('that find no room where they go: the answer names both volumes', async () => {
+    const directory = await makeLog()
+    const { stderr } = await seglog(['archive', directory, '--before', '3000', '--to', '/proc/self/cold'])
+    expect(stderr).toMatch(/\nnext: ls -la \S+ \/proc\/self\/cold\n$/)
+  })
+
   it('that an anchor needs stay, unless that is said', async () => {
     const directory = await makeLog()
     const log = await openLog(directory)
