@@ -92,6 +92,24 @@ function* reviewSealed(
   return { ...line, state: 'archived' }
 }
 
+/**
+ * Ordinals of sealed segments that are missing and in `archive/`, where somebody moved them: the next opening for writing
+ * adopts them, as far as they are as they were sealed. Reads only; safe beside a writer who moves segments meanwhile.
+ */
+export function* findAdopted(directory: string, manifest: Manifest, live: readonly number[]): Steps<number[]> {
+  const there = new Set(live)
+  const adopted: number[] = []
+  for (const line of manifest.segments) {
+    const { ordinal, state } = line
+    if (state !== 'sealed' || there.has(ordinal)) continue
+    // The names may have been listed before it was restored.
+    if ((yield* step({ do: 'stat', path: `${directory}/${segmentName(ordinal)}` })) !== undefined) continue
+    const away = `${archiveOf(directory, undefined)}/${segmentName(ordinal)}`
+    if (yield* isFileOf(away, manifest.logId, line)) adopted.push(ordinal)
+  }
+  return adopted
+}
+
 function filesOf(directory: string, ordinal: number): string[] {
   return [`${directory}/${segmentName(ordinal)}`, `${directory}/${sidecarName(ordinal)}`]
 }

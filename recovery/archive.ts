@@ -14,6 +14,12 @@ export function archiveOf(directory: string, place: string | undefined): string 
   return place ?? `${directory}/${ARCHIVE_DIRECTORY}`
 }
 
+/** The file of a sealed segment, where its line says. */
+export function fileOf(directory: string, line: SealedLine): string {
+  const place = line.state === 'archived' ? archiveOf(directory, line.place) : directory
+  return `${place}/${segmentName(line.ordinal)}`
+}
+
 /**
  * Moves sealed segments out of the live log: all into the other directory, its names synced, then the manifest, which alone
  * decides where a segment counts, and only then away from here. The watch may end it until then. `place` is undefined for the log's own `archive/`.

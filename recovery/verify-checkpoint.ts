@@ -3,8 +3,8 @@ import type { Steps } from '../segments/env/steps.ts'
 import { withFileIfThere } from '../segments/files.ts'
 import { decodeHeader } from '../segments/format/header.ts'
 import { FRAMES_START, KIND } from '../segments/format/layout.ts'
-import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
 import { SegmentScanner } from '../segments/scan.ts'
+import { fileOf } from './archive.ts'
 import { ownHeader, readHead } from './inspect-segments.ts'
 import type { ChainBegin } from './verify-chain.ts'
 import type { Survey } from './verify-survey.ts'
@@ -15,10 +15,11 @@ import type { Survey } from './verify-survey.ts'
  */
 export function* newestCheckpoint(view: Survey, sequence: number): Steps<ChainBegin | undefined> {
   const { directory, manifest, sealed, unsealed } = view
-  const places = sealed.map(({ ordinal, state, place, dataBytes }) => {
-    const archive = place ?? `${directory}/${ARCHIVE_DIRECTORY}`
-    return { ordinal, path: `${state === 'archived' ? archive : directory}/${segmentName(ordinal)}`, end: dataBytes }
-  })
+  const places = sealed.map((line) => ({
+    ordinal: line.ordinal,
+    path: fileOf(directory, line),
+    end: line.dataBytes,
+  }))
   places.push(...unsealed.map(({ ordinal, path, size }) => ({ ordinal, path, end: size })))
   for (const { ordinal, path, end } of places.reverse()) {
     const place = { ordinal, end, logId: manifest.logId }

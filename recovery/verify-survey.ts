@@ -8,6 +8,7 @@ import { SLOTS_NAME, segmentName } from '../segments/format/names.ts'
 import { type Position, type Slot, furthest, isBeyond } from '../segments/format/slots.ts'
 import { readManifest } from '../segments/manifest-files.ts'
 import { latestSlot, readSlots } from '../segments/slots-file.ts'
+import { findAdopted } from './archive-review.ts'
 import { mustBeFinished } from './backup-target.ts'
 import type { Finding } from './evidence.ts'
 import { ownHeader, readHead } from './inspect-segments.ts'
@@ -39,6 +40,8 @@ export interface Survey {
   readonly slot: Slot | undefined
   /** Sealed and archived, in order, up to the first that is neither. */
   readonly sealed: readonly SealedLine[]
+  /** Of these, what somebody moved to `archive/`: called archived here, as the next opening for writing will. */
+  readonly adopted: readonly number[]
   /** Those behind them, in order. */
   readonly unsealed: readonly Unsealed[]
   readonly findings: readonly Finding[]
@@ -60,8 +63,10 @@ export function* survey(directory: string): Steps<Survey> {
     const found = yield* readAllManifests(directory, names, findings)
     if (found === 'gone' && tries < TRIES) continue
     const from = found === 'gone' ? undefined : found
-    const manifest = from?.manifest ?? (yield* rebuildManifest(directory, names.segments, slots, findings))
-    if (manifest === undefined) throw yield* noLog(directory, names)
+    const listed = from?.manifest ?? (yield* rebuildManifest(directory, names.segments, slots, findings))
+    if (listed === undefined) throw yield* noLog(directory, names)
+    const adopted = yield* findAdopted(directory, listed, names.segments)
+    const manifest = { ...listed, segments: listed.segments.map((line) => asAdopted(line, adopted)) }
     const slot = latestSlot(slots, manifest.logId)
     const current = slot !== undefined && slot.epoch >= manifest.epoch ? slot : undefined
     const isOpenedSince = current !== undefined && (current.epoch > manifest.epoch || isBeyond(current, manifest.clean))
@@ -74,10 +79,15 @@ export function* survey(directory: string): Steps<Survey> {
       closed: from?.from === 'newest' && !isOpenedSince ? (manifest.clean ?? undefined) : undefined,
       slot: current,
       sealed,
+      adopted,
       unsealed: yield* readUnsealed(directory, manifest, sealed, names.segments, findings),
       findings,
     }
   }
+}
+
+function asAdopted(line: SegmentLine, adopted: readonly number[]): SegmentLine {
+  return line.state === 'sealed' && adopted.includes(line.ordinal) ? { ...line, state: 'archived' } : line
 }
 
 function sealedFirst({ segments }: Manifest): SealedLine[] {
@@ -90,6 +100,13 @@ function sealedFirst({ segments }: Manifest): SealedLine[] {
 export function isSameLog(a: Survey, b: Survey): boolean {
   const identify = ({ manifest, slot, unsealed }: Survey): string =>
     JSON.stringify([manifest.generation, manifest.epoch, slot?.epoch, slot?.ordinal, unsealed.map(identifyFile)])
+  return identify(a) === identify(b)
+}
+
+/** Whether a sealed segment is the same in two surveys, and in the same place for the same reason. */
+export function isSameLine(a: Survey, b: Survey, ordinal: number): boolean {
+  const identify = ({ sealed, adopted }: Survey): string =>
+    JSON.stringify([sealed.find((each) => each.ordinal === ordinal), adopted.includes(ordinal)])
   return identify(a) === identify(b)
 }
 

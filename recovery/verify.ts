@@ -2,17 +2,16 @@ import type { Steps } from '../segments/env/steps.ts'
 import { invalid, newerFormat } from '../segments/errors.ts'
 import { CHAIN } from '../segments/format/layout.ts'
 import type { Manifest, SealedLine, SequenceRange } from '../segments/format/manifest.ts'
-import { ARCHIVE_DIRECTORY, segmentName } from '../segments/format/names.ts'
-import { identityOf } from '../segments/sidecar.ts'
+import { fileOf } from './archive.ts'
 import type { Finding } from './evidence.ts'
 import { ChainCheck, type ChainReport } from './verify-chain.ts'
 import { newestCheckpoint } from './verify-checkpoint.ts'
 import { Findings, range } from './verify-findings.ts'
 import { type Watch, watched } from './verify-progress.ts'
-import { type Verification, type WholeSegment, checkWhole, wholeAsListed, wholeOf } from './verify-segments.ts'
+import { checkLine } from './verify-line.ts'
+import { type Verification, checkWhole, wholeOf } from './verify-segments.ts'
 import type { VerifyRequest } from './verify-request.ts'
-import { PlaceSums, checkSidecar } from './verify-sidecar.ts'
-import { type Survey, isSameLog, survey } from './verify-survey.ts'
+import { type Survey, isSameLine, isSameLog, survey } from './verify-survey.ts'
 import { checkTail } from './verify-tail.ts'
 
 /** What a verification found. */
@@ -152,11 +151,11 @@ class Verifier {
         // A segment that is in no list any more was given up while we looked.
         if (line === undefined) break
         const verification = this.verification(current.manifest)
-        const found = yield* this.checkLine(verification, line)
+        const found = yield* checkLine(verification, current, line, this.before)
         const again = found.count > 0 && tries < TRIES ? yield* survey(this.directory) : undefined
-        const same = again?.sealed.find((each) => each.ordinal === ordinal)
-        if (again === undefined || JSON.stringify(same) === JSON.stringify(line)) {
-          this.continueFrom(current.manifest, line.firstSequence, line.lastSequence, found, this.placeOf(line))
+        if (again === undefined || isSameLine(current, again, ordinal)) {
+          const file = fileOf(this.directory, line)
+          this.continueFrom(current.manifest, line.firstSequence, line.lastSequence, found, file)
           this.accept({ findings: found, verification, segments: 1, bytes: line.dataBytes, unproven: 0 })
           this.before = line
           break
@@ -166,29 +165,6 @@ class Verifier {
       this.checked = ordinal
     }
     return current
-  }
-
-  private *checkLine(verification: Verification, line: SealedLine): Steps<Findings> {
-    const path = this.placeOf(line)
-    const places = new PlaceSums()
-    const whole: WholeSegment = {
-      ...wholeAsListed(line),
-      places,
-      path,
-      before: this.before?.ordinal === line.ordinal - 1 ? this.before : undefined,
-    }
-    const found = yield* checkWhole(verification, whole)
-    if (found.count === 0) yield* checkSidecar(path, identityOf(verification.manifest.logId, line), places, found)
-    if (line.place === undefined || found.list[0]?.message !== 'a segment is missing') return found
-    const away = new Findings(this.findingsMax)
-    const message = 'an archived segment is not where it was put; if that volume is away, this is no damage'
-    away.add({ ...found.list[0], code: 'ARCHIVED', message })
-    return away
-  }
-
-  private placeOf(line: SealedLine): string {
-    const archive = line.place ?? `${this.directory}/${ARCHIVE_DIRECTORY}`
-    return `${line.state === 'archived' ? archive : this.directory}/${segmentName(line.ordinal)}`
   }
 
   /** Segments that no manifest calls sealed: used ones with a used successor, the tail, and what is prepared. */

@@ -5,14 +5,14 @@ import { planRetention } from '../../lib/archive-retention.ts'
 import { bytes } from '../../lib/codecs/bytes.ts'
 import { cbor } from '../../lib/codecs/cbor.ts'
 import { openArchived, openLog, openReadOnly } from '../../lib/open.ts'
-import { verifyLog } from '../../lib/operations.ts'
+import { copyLog, salvageLog, verifyLog } from '../../lib/operations.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Progress } from '../../recovery/verify-progress.ts'
 import type { Call } from '../../segments/env/environment.ts'
 import type { CallNote, SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { crc32 } from '../../segments/format/checksum.ts'
-import { segmentName } from '../../segments/format/names.ts'
-import { DIR, type Item, fill, item, machine, open, segment, spoil } from '../recovery/world.ts'
+import { segmentName, sidecarName } from '../../segments/format/names.ts'
+import { DIR, type Item, content, fill, item, machine, open, segment, spoil } from '../recovery/world.ts'
 
 const ELSEWHERE = '/volume/archive'
 
@@ -487,6 +487,109 @@ describe('an archive and its log', () => {
     expect(sequences(again)).toEqual(upTo(1, 13))
     await env.drive(again.close())
   })
+})
+
+/** A log of which segments were moved to `archive/` by hand, its sidecars perhaps with them. */
+async function movedByHand(
+  ordinals: readonly number[],
+  sidecars: 'too' | 'left',
+): Promise<{ readonly env: SimulatedEnvironment }> {
+  const { env, log } = await sealed()
+  await env.drive(log.close())
+  env.call({ do: 'makeDirectory', path: `${DIR}/archive` })
+  for (const ordinal of ordinals) {
+    const names = [segmentName(ordinal), ...(sidecars === 'too' ? [sidecarName(ordinal)] : [])]
+    for (const name of names) env.call({ do: 'rename', from: `${DIR}/${name}`, to: `${DIR}/archive/${name}` })
+  }
+  return { env }
+}
+
+describe('segments that somebody moved to archive/', () => {
+  it.each([
+    ['the first', [1], 'too'],
+    ['the first, without its sidecar', [1], 'left'],
+    ['one in the middle', [2], 'too'],
+    ['all that are sealed', [1, 2, 3], 'too'],
+  ] as const)(
+    '%s: are sound before the next opening as well, and nothing is changed',
+    async (_, ordinals, sidecars) => {
+      const { env } = await movedByHand(ordinals, sidecars)
+      const [before, paths] = [content(env), env.files.paths()]
+      const found = ordinals.map((ordinal) => ({
+        code: 'ARCHIVED',
+        file: `${DIR}/archive/${segmentName(ordinal)}`,
+        from: 4 * ordinal - 3,
+        to: 4 * ordinal,
+      }))
+      const report = await env.drive(verifyLog(DIR, { environment: env }))
+      expect(report).toMatchObject({ isSound: true, records: 13, lastSequence: 13, segments: 4, unproven: 0 })
+      expect(report.findings).toMatchObject(found)
+      const reader = await env.drive(openReadOnly<Item>(DIR, { environment: env, codec: cbor<Item>() }))
+      expect(await env.drive(reader.verify())).toMatchObject({ isSound: true, findings: found })
+      await env.drive(reader.close())
+      expect(env.files.paths()).toEqual(paths)
+      expect(content(env)).toEqual(before)
+      const again = await open(env)
+      expect(again.recovery.findings).toMatchObject(found)
+      expect((await env.drive(again.verify())).findings).toEqual([])
+      await env.drive(again.close())
+    },
+  )
+
+  it('are copied as archived ones, and salvaged', async () => {
+    const { env } = await movedByHand([1, 2], 'left')
+    for (const [copied, to] of [[copyLog, '/copy'] as const, [salvageLog, '/salvaged'] as const]) {
+      expect(await env.drive(copied(DIR, to, { environment: env }))).toMatchObject({ lastSequence: 13 })
+      const report = await env.drive(verifyLog(to, { environment: env }))
+      expect(report).toMatchObject({ records: 13, findings: [] })
+    }
+    expect(env.files.paths('/copy/archive')).toHaveLength(2)
+  })
+
+  it('and that are damaged, cut, or of another log are not called sound', async () => {
+    const away = `${DIR}/archive/${segmentName(2)}`
+    const damages: Readonly<Record<string, (env: SimulatedEnvironment) => void>> = {
+      'a damaged record': (env) => spoil(env, away, 300),
+      'a damaged header': (env) => spoil(env, away, 20),
+      'a cut one': (env) => env.files.write(away, env.files.read(away).subarray(0, -8)),
+      'another segment': (env) => env.files.write(away, env.files.read(segment(3))),
+    }
+    for (const [name, damage] of Object.entries(damages)) {
+      const { env } = await movedByHand([2], 'too')
+      damage(env)
+      const { isSound, findings } = await env.drive(verifyLog(DIR, { environment: env }))
+      expect(isSound, name).toBe(false)
+      expect(findings, name).toContainEqual(
+        expect.objectContaining({ code: 'GAP', file: segment(2), from: 5, to: 8 }) as unknown,
+      )
+      await expect(env.drive(copyLog(DIR, '/copy', { environment: env })), name).rejects.toMatchObject({
+        code: 'CORRUPT',
+      })
+    }
+  })
+
+  it.each(['archives', 'restores'] as const)(
+    'are not those that a writer %s while a verification reads',
+    async (act) => {
+      for (let index = 1, isMoved = true; isMoved; index++) {
+        const { env, log } = await sealed()
+        if (act === 'restores') await env.drive(log.archiveBefore(9))
+        let count = 0
+        const release = env.hold(() => ++count === index)
+        const verified = verifyLog(DIR, { environment: env })
+        await env.settle()
+        isMoved = count >= index
+        // The other copies are still there when the verification goes on.
+        const remove = env.hold((call) => call.do === 'unlink' && call.path.includes('/segment-'))
+        const moved: Promise<unknown> = act === 'restores' ? log.restore() : log.archiveBefore(9)
+        await env.settle()
+        release()
+        expect(await env.drive(verified), `call ${index}`).toMatchObject({ records: 13, findings: [] })
+        remove()
+        await env.drive(moved)
+      }
+    },
+  )
 })
 
 describe('an archived segment, alone in a directory (D20)', () => {
