@@ -96,6 +96,6 @@ export function mustBeDirectory(env: Environment, path: string): void {
   }
 }
 
-function noDirectory(path: string, cause: unknown): SeglogError {
+export function noDirectory(path: string, cause: unknown): SeglogError {
   return new SeglogError('NOT_A_LOG', 'a log is a directory, and this is something else', { file: path, cause })
 }

@@ -13,6 +13,7 @@ import { type LockState, inspectLock } from '../segments/lock.ts'
 import { newestManifest } from '../segments/manifest-files.ts'
 import { newestSlot } from '../segments/slots-file.ts'
 import type { Scan } from '../segments/stretches.ts'
+import { noDirectory } from './directories.ts'
 import { later } from './read/later.ts'
 import { sealedRef } from './read/lines.ts'
 import type { SegmentRef } from './read/segment-ref.ts'
@@ -115,7 +116,8 @@ function* mustBeThere(directory: string): Steps<void> {
   try {
     yield* step({ do: 'list', path: directory })
   } catch (error) {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) throw noLog(directory, error)
+    if (hasCode(error, 'ENOENT')) throw noLog(directory, error)
+    if (hasCode(error, 'ENOTDIR')) throw noDirectory(directory, error)
     throw error
   }
 }

@@ -128,6 +128,19 @@ describe('calls with options that they do not know', () => {
     expect(readdirSync(base)).toStrictEqual(['file'])
   })
 
+  test('what is a file is never told to be opened for writing', async () => {
+    const base = temporaryDirectory()
+    writeFileSync(`${base}/file`, 'text')
+    for (const [path, message] of [
+      ['file', 'a log is a directory, and this is something else'],
+      ['file/in', 'a log is a directory, and this is something else'],
+      ['missing', 'there is no log here. Open it for writing to make one.'],
+    ] as const) {
+      const rejected = expect(openReadOnly(`${base}/${path}`), path).rejects
+      await rejected.toMatchObject({ code: 'NOT_A_LOG', message: `NOT_A_LOG: ${message}`, file: `${base}/${path}` })
+    }
+  })
+
   test.each(['', 'a\0b', undefined, 5])('a directory is a path: %j', async (path) => {
     await expect(openLog(path as string, { environment: memoryEnvironment() })).rejects.toThrow(refused)
     await expect(openReadOnly(path as string, { environment: memoryEnvironment() })).rejects.toThrow(refused)
