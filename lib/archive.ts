@@ -2,7 +2,7 @@ import { archiveOf, bringBack, moveOut } from '../recovery/archive.ts'
 import { Watch } from '../recovery/verify-progress.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { type Steps, runLater } from '../segments/env/steps.ts'
-import { checkMembers, invalid, wrapSystemError } from '../segments/errors.ts'
+import { checkMembers, invalid, mayBeBoolean, wrapSystemError } from '../segments/errors.ts'
 import type { Manifest, SealedLine, SegmentLine, SequenceRange } from '../segments/format/manifest.ts'
 import { SLOTS_NAME } from '../segments/format/names.ts'
 import type { ManifestStore } from '../segments/manifest-store.ts'
@@ -77,11 +77,12 @@ export class Archiver {
   archiveBefore(sequence: number, options: ArchiveOptions): Promise<ArchiveReport> {
     return this.inTurn(async () => {
       checkMembers('options', options, ['to', 'beyondAnchor', 'dryRun', 'onProgress', 'signal'])
+      mayBeBoolean('dryRun', options.dryRun)
+      const watch = this.watchOf(options)
       await this.sealed()
       const { lines, place, report } = planArchive(this.env, this.directory, this.manifests.latest, sequence, options)
       if (options.dryRun !== true && lines.length > 0) {
         if (place !== undefined) this.makePlace(place)
-        const watch = this.watchOf(options)
         await this.run('archiving', options, moveOut(this.env, this.directory, this.manifests, lines, place, watch))
       }
       return report
@@ -162,6 +163,7 @@ export function planArchive(
   { to, beyondAnchor }: ArchivePlanOptions,
 ): ArchivePlan {
   if (!Number.isSafeInteger(sequence) || sequence < 1) throw invalid('sequence', 'a whole number from 1 on', sequence)
+  mayBeBoolean('beyondAnchor', beyondAnchor)
   const place = placeOf(env, directory, to)
   const needed = needyBefore(manifest, sequence)[0]
   if (needed !== undefined && beyondAnchor !== true) {

@@ -1,6 +1,5 @@
 import { checkOptions, recover } from '../recovery/recover.ts'
 import type { Environment } from '../segments/env/environment.ts'
-import { nodeEnvironment } from '../segments/env/node.ts'
 import { runNow } from '../segments/env/steps.ts'
 import { invalid, mustBeObject, wrapSystemError } from '../segments/errors.ts'
 import type { RunIdentity } from '../segments/format/manifest.ts'
@@ -27,6 +26,7 @@ import { DiskView } from './read/view-disk.ts'
 import type { SealedStatus } from './runs/identity.ts'
 import { CrashedPredecessor, crashedPredecessor, factsOf } from './runs/predecessor.ts'
 import { tellLifecycle } from './runs/sealing.ts'
+import { theWorld } from './world.ts'
 
 /** How a log is opened: all options of `docs/options.md`, and the world that it is in. */
 export interface OpenLogOptions<T> extends OpenOptions<T> {
@@ -57,11 +57,6 @@ function mustBePath(directory: unknown): asserts directory is string {
   if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
     throw invalid('directory', 'a path', directory)
   }
-}
-
-/** The given world, or the real one. */
-export function theWorld(given: Environment | undefined): Environment {
-  return given ?? nodeEnvironment()
 }
 
 /**
@@ -222,9 +217,10 @@ export function openArchived<T = unknown>(
   directory: string,
   options: OpenLogOptions<T> = {},
 ): Promise<ArchivedSegments<T>> {
-  const { environment = nodeEnvironment(), ...others } = options
   return new Promise((resolve) => {
     mustBePath(directory)
-    resolve(openSegments(environment, directory, others))
+    mustBeObject('options', options)
+    const { environment, ...others } = options
+    resolve(openSegments(theWorld(environment), directory, others))
   })
 }

@@ -6,10 +6,10 @@ import { type VerifyReport, verify } from '../recovery/verify.ts'
 import type { VerifyRequest } from '../recovery/verify-request.ts'
 import type { ChainHead } from '../segments/chain.ts'
 import type { Environment } from '../segments/env/environment.ts'
-import { nodeEnvironment } from '../segments/env/node.ts'
 import { type Steps, runLater } from '../segments/env/steps.ts'
 import { checkMembers, invalid, wrapSystemError } from '../segments/errors.ts'
 import { makeReady, mustBeDirectory } from './directories.ts'
+import { theWorld } from './world.ts'
 
 /** What long work on a whole log takes. */
 export interface WatchOptions {
@@ -129,7 +129,7 @@ const VERIFY_OPTIONS = [...WATCH_OPTIONS, 'findingsMax', 'from', 'expect']
 
 function worldOf(options: WorldOption, known: readonly string[]): Environment {
   checkMembers('options', options, known)
-  return options.environment ?? nodeEnvironment()
+  return theWorld(options.environment)
 }
 
 function requestOf(options: VerifyOptions, of: VerifyRequest['of']): VerifyRequest {

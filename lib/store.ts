@@ -9,13 +9,14 @@ import { acquireLock } from '../segments/lock.ts'
 import { nanoseconds } from '../segments/timeline.ts'
 import { makeReady } from './directories.ts'
 import type { Log } from './log.ts'
-import { type OpenLogOptions, openLogWith, openReadOnly, theWorld } from './open.ts'
+import { type OpenLogOptions, openLogWith, openReadOnly } from './open.ts'
 import { LIMITS } from './options.ts'
 import type { ReadOnlyLog } from './read-only.ts'
 import { type RunDraft, checkName, identityOf } from './runs/identity.ts'
 import { type LogListing, byStart, holdsLog, linkError, listLogs, settleSealed, told } from './runs/listing.ts'
 import { quarantineAsItIs } from './runs/quarantine.ts'
 import { type SweptRun, notSwept, sweep } from './runs/sweep.ts'
+import { theWorld } from './world.ts'
 
 /** How the logs of a store are opened, unless a call says otherwise, and the world that they are in. */
 export type StoreOptions<T> = OpenLogOptions<T>

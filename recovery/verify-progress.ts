@@ -1,5 +1,6 @@
 import type { Call } from '../segments/env/environment.ts'
 import type { Steps } from '../segments/env/steps.ts'
+import { mayBeFunction, mayBeSignal } from '../segments/errors.ts'
 
 /** How far long work has come. */
 export interface Progress {
@@ -28,8 +29,10 @@ export class Watch {
   private partBytes = 0
   private partDone = 0
 
-  /** `nowMs` is a clock that never goes back. */
+  /** `nowMs` is a clock that never goes back. Throws INVALID_ARGUMENT. */
   constructor(nowMs: () => number, onProgress?: (progress: Progress) => void, signal?: AbortSignal) {
+    mayBeFunction('onProgress', onProgress)
+    mayBeSignal(signal)
     this.nowMs = nowMs
     this.onProgress = onProgress
     this.signal = signal

@@ -87,6 +87,20 @@ export function mustBeObject(name: string, found: unknown): asserts found is obj
   if (typeof found !== 'object' || found === null || Array.isArray(found)) throw invalid(name, 'an object', found)
 }
 
+/** Of what is on or off, where it is given. */
+export function mayBeBoolean(name: string, found: unknown): void {
+  if (found !== undefined && typeof found !== 'boolean') throw invalid(name, 'true or false', found)
+}
+
+/** Of what is called, where it is given. */
+export function mayBeFunction(name: string, found: unknown): void {
+  if (found !== undefined && typeof found !== 'function') throw invalid(name, 'a function', found)
+}
+
+export function mayBeSignal(found: unknown): void {
+  if (found !== undefined && !(found instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', found)
+}
+
 function show(found: unknown): string {
   if (typeof found === 'string') return JSON.stringify(found)
   if (typeof found === 'object' && found !== null) return Array.isArray(found) ? 'an array' : 'an object'

@@ -1,4 +1,4 @@
-import { SeglogError } from '../../segments/errors.ts'
+import { SeglogError, checkMembers, mayBeBoolean } from '../../segments/errors.ts'
 import { decodeDefinition } from '../../segments/format/dictionary.ts'
 import { CborGuard } from './cbor-guard.ts'
 import { decodeEngine, decodeWith, encodeWith, nestedEncode, plainEngine } from './cbor-x.ts'
@@ -37,6 +37,8 @@ export interface CborOptions {
  * await log.close()
  */
 export function cbor<T = unknown>(options: CborOptions = {}): Codec<T> {
+  checkMembers('options', options, ['shapes'])
+  mayBeBoolean('shapes', options.shapes)
   return options.shapes === false
     ? { name: 'cbor', encoder: () => new PlainEncoder<T>(), decoder: () => new PlainDecoder<T>() }
     : { name: 'cbor-shapes', encoder: (known) => new ShapesEncoder<T>(known), decoder: () => new ShapesDecoder<T>() }

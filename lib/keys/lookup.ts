@@ -1,6 +1,6 @@
 import type { Environment } from '../../segments/env/environment.ts'
 import { type Steps, runNow } from '../../segments/env/steps.ts'
-import { SeglogError, checkMembers, invalid, wrapSystemError } from '../../segments/errors.ts'
+import { SeglogError, checkMembers, invalid, mayBeBoolean, wrapSystemError } from '../../segments/errors.ts'
 import type { Manifest } from '../../segments/format/manifest.ts'
 import type { Entry } from '../read/entry.ts'
 import type { Reading } from '../read/reading.ts'
@@ -65,6 +65,7 @@ export class KeyLookup<T> {
 
   all(kind: string, key: KeyValue, options: LookupOptions): Iterable<Entry<T>> {
     checkMembers('options', options, ['reverse'])
+    mayBeBoolean('reverse', options.reverse)
     const wanted = this.wanted(kind, key)
     return { [Symbol.iterator]: () => this.walk(wanted, options.reverse === true ? 'reverse' : 'forward') }
   }

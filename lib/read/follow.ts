@@ -1,5 +1,5 @@
 import type { Environment } from '../../segments/env/environment.ts'
-import { checkMembers, invalid, wrapSystemError } from '../../segments/errors.ts'
+import { checkMembers, invalid, mayBeSignal, wrapSystemError } from '../../segments/errors.ts'
 import type { Entry } from './entry.ts'
 import type { Followers } from './followers.ts'
 import { later } from './later.ts'
@@ -38,7 +38,7 @@ export function follow<T>(log: Followed<T>, options: FollowOptions): AsyncIterab
   if (from !== undefined && (!Number.isSafeInteger(from) || from < 0)) {
     throw invalid('from', 'a whole number from 0 on', from)
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('signal', 'an AbortSignal', signal)
+  mayBeSignal(signal)
   return { [Symbol.asyncIterator]: () => new FollowWalk(log, from, signal) }
 }
 

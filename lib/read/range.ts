@@ -1,4 +1,4 @@
-import { checkMembers, invalid } from '../../segments/errors.ts'
+import { checkMembers, invalid, mayBeBoolean } from '../../segments/errors.ts'
 import type { CursorRange } from './cursor.ts'
 import type { LogView } from './view.ts'
 
@@ -23,7 +23,8 @@ export function resolveRange(options: ReadOptions, view: LogView): CursorRange {
   checkMembers('options', options, ['from', 'fromTime', 'to', 'reverse', 'limit', 'maxBytes'])
   const from = sequence('from', options.from)
   const to = sequence('to', options.to)
-  const { fromTime } = options
+  const { fromTime, reverse } = options
+  mayBeBoolean('reverse', reverse)
   if (fromTime !== undefined && (typeof fromTime !== 'bigint' || fromTime < 0n)) {
     throw invalid('fromTime', 'a bigint of nanoseconds since 1970', fromTime)
   }
@@ -33,7 +34,7 @@ export function resolveRange(options: ReadOptions, view: LogView): CursorRange {
     from: Math.max(first, from ?? 1),
     fromTime,
     to: Math.min(to ?? Infinity, view.highWatermark),
-    direction: options.reverse === true ? 'reverse' : 'forward',
+    direction: reverse === true ? 'reverse' : 'forward',
     countMax: budget('limit', options.limit),
     bytesMax: budget('maxBytes', options.maxBytes),
   }

@@ -1,5 +1,5 @@
 import type { Environment } from '../../segments/env/environment.ts'
-import { SeglogError, checkMembers, invalid } from '../../segments/errors.ts'
+import { SeglogError, checkMembers, invalid, mayBeFunction, mayBeSignal } from '../../segments/errors.ts'
 import type { Anchor } from '../../segments/format/manifest.ts'
 import type { Entry } from '../read/entry.ts'
 import type { ReadOptions } from '../read/range.ts'
@@ -171,11 +171,12 @@ function mismatch(anchor: Anchor, found: unknown): SeglogError {
 
 function check<T>(options: ReplayOptions<T>): void {
   checkMembers('options', options, ['apply', 'restore', 'anchor', 'fromAnchor', 'progress', 'signal'])
-  const { apply, restore, anchor, fromAnchor, progress } = options
+  const { apply, restore, anchor, fromAnchor, progress, signal } = options
   if (anchor !== undefined) checkMembers('anchor', anchor, ['sequence', 'ref', 'hash', 'at'])
   if (typeof apply !== 'function') throw invalid('apply', 'a function', apply)
-  if (restore !== undefined && typeof restore !== 'function') throw invalid('restore', 'a function', restore)
-  if (progress !== undefined && typeof progress !== 'function') throw invalid('progress', 'a function', progress)
+  mayBeFunction('restore', restore)
+  mayBeFunction('progress', progress)
+  mayBeSignal(signal)
   if (fromAnchor !== undefined && !(Number.isSafeInteger(fromAnchor) && fromAnchor >= 0)) {
     throw invalid('fromAnchor', 'a whole number from 0 on', fromAnchor)
   }

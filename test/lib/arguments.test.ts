@@ -1,5 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import { type Log, memoryEnvironment, openLog } from '../../lib/index.ts'
+import {
+  type Environment,
+  type Log,
+  cbor,
+  copyLog,
+  memoryEnvironment,
+  openArchived,
+  openLog,
+  openReadOnly,
+  openStore,
+  salvageLog,
+  verifyLog,
+} from '../../lib/index.ts'
+import { temporaryDirectory } from '../crash/real/machine.ts'
 
 /** What programs without types give to calls that take something else. */
 const refused = (named: RegExp): unknown =>
@@ -47,7 +60,7 @@ describe('options of a record', () => {
   test.each(Object.entries({ ...APPENDS, ...COMMITS }))('%s expects a sequence, and nothing else', async (_, call) => {
     const log = await orders()
     for (const wrong of ['2', NaN, 1.5, -1, 2n, null, Infinity]) {
-      const refusal = refused(/expect must be a whole number from 0 on/) as Error
+      const refusal = refused(/expect must be a whole number from 0 on/)
       await expect(
         made(() => call(log, { expect: wrong } as never)),
         String(wrong),
@@ -73,6 +86,111 @@ describe('options of a record', () => {
     }
     expect(await call(log, { once: 'id', expect: 3 } as never)).toStrictEqual({ sequence: 2, duplicate: true })
     expect(log.lastSequence).toBe(2)
+    await log.close()
+  })
+})
+
+describe('the world', () => {
+  const calls: Readonly<Record<string, (options: { environment: Environment }, at: string) => unknown>> = {
+    openLog: (options, at) => openLog(`${at}/log`, options),
+    openReadOnly: (options, at) => openReadOnly(`${at}/log`, options),
+    openArchived: (options, at) => openArchived(`${at}/log`, options),
+    openStore: (options, at) => openStore(at, options),
+    verifyLog: (options, at) => verifyLog(`${at}/log`, options),
+    copyLog: (options, at) => copyLog(`${at}/log`, `${at}/copy`, options),
+    salvageLog: (options, at) => salvageLog(`${at}/log`, `${at}/copy`, options),
+  }
+
+  test.each(Object.entries(calls))('of %s has all that it is asked for', async (_, call) => {
+    const at = temporaryDirectory()
+    for (const wrong of [null, {}, 5, 'memory', [], memoryEnvironment]) {
+      const options = { environment: wrong } as never
+      await expect(
+        made(() => call(options, at)),
+        typeof wrong,
+      ).rejects.toThrow(refused(/environment/))
+    }
+  })
+
+  test('is refused by the name of what it lacks', async () => {
+    const whole = memoryEnvironment()
+    const names = ['call', 'start', 'after', 'absolute', 'identity', 'listen', 'stayAlive'] as const
+    for (const name of names) {
+      const environment = new Proxy(whole, {
+        get: (world, member) => {
+          const found: unknown = Reflect.get(world, member, world)
+          if (member === name) return undefined
+          return typeof found === 'function' ? (found.bind(world) as unknown) : found
+        },
+      })
+      await expect(openLog('/log', { environment })).rejects.toThrow(refused(new RegExp(`environment.${name} must be`)))
+    }
+  })
+})
+
+describe('options that are on or off, and those that are called', () => {
+  test('cbor takes shapes, true or false', () => {
+    for (const wrong of [null, 5, [], { shape: false }, { shapes: 'no' }, { shapes: 0 }, { shapes: null }]) {
+      expect(() => cbor(wrong as never), JSON.stringify(wrong)).toThrow(refused(/options|shapes/))
+    }
+    expect(cbor({ shapes: true }).name).toBe('cbor-shapes')
+    expect(cbor({}).name).toBe('cbor-shapes')
+    expect(cbor({ shapes: undefined }).name).toBe('cbor-shapes')
+    expect(cbor({ shapes: false }).name).toBe('cbor')
+  })
+
+  const flags: readonly (readonly [string, string, Call])[] = [
+    ['read', 'reverse', (log, options) => log.read(options)],
+    ['lookupAll', 'reverse', (log, options) => log.lookupAll('id', 'a', options)],
+    ['archiveBefore', 'dryRun', (log, options) => log.archiveBefore(2, options)],
+    ['archiveBefore', 'beyondAnchor', (log, options) => log.archiveBefore(2, options)],
+  ]
+  test.each(flags)('%s: %s is true or false', async (_, name, call) => {
+    const log = await orders()
+    log.roll()
+    for (const wrong of ['no', 0, 1, null, {}]) {
+      const options = { [name]: wrong } as never
+      await expect(
+        made(() => call(log, options)),
+        typeof wrong,
+      ).rejects.toThrow(refused(new RegExp(name)))
+    }
+    expect(log.firstSequence).toBe(1)
+    await made(() => call(log, { [name]: undefined } as never))
+    await log.close()
+  })
+
+  const watched: Readonly<Record<string, Call>> = {
+    verify: (log, options) => log.verify(options),
+    copyTo: (log, options) => log.copyTo('/copy', options),
+    archiveBefore: (log, options) => log.archiveBefore(2, options),
+    'archiveBefore as a dry run': (log, options: object) => log.archiveBefore(2, { ...options, dryRun: true }),
+    restore: (log, options) => log.restore(options),
+  }
+  test.each(Object.entries(watched))('%s calls a function, and is ended by a signal', async (_, call) => {
+    const log = await orders()
+    log.roll()
+    for (const wrong of [5, 'no', null, {}]) {
+      for (const name of ['onProgress', 'signal']) {
+        const options = { [name]: wrong } as never
+        await expect(
+          made(() => call(log, options)),
+          typeof wrong,
+        ).rejects.toThrow(refused(new RegExp(name)))
+      }
+    }
+    expect(log.firstSequence).toBe(1)
+    await log.close()
+  })
+
+  test('a replay is ended by a signal', async () => {
+    const log = await orders()
+    const applied: unknown[] = []
+    const apply = (entry: unknown): unknown => applied.push(entry)
+    for (const signal of [5, 'no', null, {}] as never[]) {
+      await expect(log.replay({ apply, signal })).rejects.toThrow(refused(/signal/))
+    }
+    expect(applied).toStrictEqual([])
     await log.close()
   })
 })

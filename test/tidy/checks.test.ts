@@ -37,7 +37,7 @@ const CASES: readonly [string, Check, Readonly<Record<string, string>>, number][
   ['a world below the door', climbs, { 'recovery/a.ts': `import { n } from '../segments/env/node.ts'` }, 1],
   ['a room of no place', climbs, { 'lib/more/a.ts': '' }, 1],
   ['an import without its ending', climbs, { 'lib/a.ts': `import { b } from './b'` }, 1],
-  ['imports that go down', climbs, { 'lib/open.ts': `import { n } from '../segments/env/node.ts'` }, 0],
+  ['imports that go down', climbs, { 'lib/world.ts': `import { n } from '../segments/env/node.ts'` }, 0],
   [
     'a circle',
     circles,

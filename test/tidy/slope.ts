@@ -32,7 +32,7 @@ export const SLOPE: Readonly<Record<string, readonly string[]>> = {
 /** What of the environment is known above it: the interface, and how steps over it are run. */
 const INTERFACE = ['segments/env/environment.ts', 'segments/env/steps.ts']
 /** Where a world is chosen, and the room that is there for the simulated one. */
-const CHOOSERS = /^lib\/(index|open|operations|cli\/main)\.ts$|^lib\/testing\b/
+const CHOOSERS = /^lib\/(index|world|cli\/main)\.ts$|^lib\/testing\b/
 /** Files that stand above the room in which they lie. */
 const DOOR_OF: Readonly<Record<string, string>> = { 'lib/testing.ts': 'lib/testing' }
 
