@@ -27,7 +27,7 @@ export interface VerifyReport {
   /** Valid records that were seen, and the last of them. */
   readonly records: number
   readonly lastSequence: number
-  /** Valid records behind those that anything proves durable: the next opening for writing decides about them. */
+  /** Valid records behind those that anything proves durable: the next opening for writing decides about them. None in archived segments without their log: what was sealed was durable. */
   readonly unproven: number
   readonly segments: number
   readonly bytes: number
@@ -198,6 +198,7 @@ class Verifier {
       checked.segments += 1
       checked.bytes += end.decision.end
       next = end.decision.sequence + 1
+      if (this.request.of === 'segments') continue
       checked.unproven = Math.max(0, end.decision.sequence - Math.max(view.proven?.sequence ?? 0, first - 1))
     }
     const proven = view.proven?.sequence ?? 0
