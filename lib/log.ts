@@ -538,8 +538,8 @@ export class Log<T> {
   }
 
   /**
-   * Brings archived segments back, and gives them. Rejects with GAP where one is not at its place, CORRUPT where it is
-   * damaged, DISK_FULL or IO; those that came back before stay.
+   * Brings archived segments back, all that are asked for or none, and gives them. Rejects with GAP where one is not at
+   * its place, CORRUPT where one is damaged (older ones stay archived, too), DISK_FULL or IO.
    *
    * @example
    * log.roll()
