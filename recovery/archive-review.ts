@@ -1,4 +1,4 @@
-import type { Handle } from '../segments/env/environment.ts'
+import type { DirectoryEntry, Handle } from '../segments/env/environment.ts'
 import { type Steps, step } from '../segments/env/steps.ts'
 import { compressionMember } from '../segments/compression.ts'
 import { withFileIfThere } from '../segments/files.ts'
@@ -109,6 +109,13 @@ export function* findAdopted(directory: string, manifest: Manifest, live: readon
   }
   return adopted
 }
+
+/** Whether segments may be archived ones without their log: in a log there is a manifest or a slot, unless both are lost. */
+export function isWithoutLog(entries: readonly DirectoryEntry[]): boolean {
+  return entries.every(({ name }) => !OF_A_LOG.includes(parseName(name).kind))
+}
+
+const OF_A_LOG = ['manifest', 'slots']
 
 function filesOf(directory: string, ordinal: number): string[] {
   return [`${directory}/${segmentName(ordinal)}`, `${directory}/${sidecarName(ordinal)}`]

@@ -1,4 +1,4 @@
-import type { Steps } from '../segments/env/steps.ts'
+import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError } from '../segments/errors.ts'
 import { readUpTo, withFileIfThere } from '../segments/files.ts'
 import { type SegmentHeader, decodeHeader } from '../segments/format/header.ts'
@@ -8,8 +8,12 @@ import type { Manifest } from '../segments/format/manifest.ts'
 import { segmentName } from '../segments/format/names.ts'
 import type { Slot } from '../segments/format/slots.ts'
 import { latestSlot } from '../segments/slots-file.ts'
-import { adoptArchive } from './archive-review.ts'
+import { adoptArchive, isWithoutLog } from './archive-review.ts'
 import type { Finding, SegmentEvidence } from './evidence.ts'
+
+const REBUILT = 'no manifest can be read; it is rebuilt from the segments'
+const PERHAPS_ARCHIVED =
+  'If these are archived segments, look at them with openArchived or --archived, and never open them for writing: they would not be restored any more'
 
 /**
  * A manifest that says what the headers of the segments say, for a log whose manifests are all gone. It lists only what is
@@ -35,11 +39,8 @@ export function* rebuildManifest(
     throw new SeglogError('CORRUPT', message, { file: directory, expected: 'one log', found: logIds })
   }
   const slot = latestSlot(slots, last.logId)
-  findings.push({
-    code: 'CORRUPT',
-    message: 'no manifest can be read; it is rebuilt from the segments',
-    file: directory,
-  })
+  const isBare = isWithoutLog(yield* step({ do: 'list', path: directory }))
+  findings.push({ code: 'CORRUPT', message: isBare ? `${REBUILT}. ${PERHAPS_ARCHIVED}` : REBUILT, file: directory })
   return {
     generation: 0,
     logId: last.logId,

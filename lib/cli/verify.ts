@@ -1,3 +1,4 @@
+import { isWithoutLog } from '../../recovery/archive-review.ts'
 import type { ChainReport } from '../../recovery/verify-chain.ts'
 import type { VerifyReport } from '../../recovery/verify.ts'
 import { SeglogError } from '../../segments/errors.ts'
@@ -61,7 +62,13 @@ export const verify: Command = {
         `from record ${since} on nothing proves that they were acknowledged; the next opening for writing keeps them`,
       )
     }
-    if (!isSound && !options.has('archived')) out.line(`next: seglog salvage ${quoted(operands[0]!)} <new directory>`)
+    if (options.has('archived')) {
+      out.line('whether a segment that is the last here, or the last before a gap, is whole, only its log can tell')
+    } else if (!isSound) {
+      out.line(`next: seglog salvage ${quoted(operands[0]!)} <new directory>`)
+      const isBare = isWithoutLog(world.env.call({ do: 'list', path: directory }))
+      if (isBare) out.line(`or, if these are archived segments: seglog verify ${quoted(operands[0]!)} --archived`)
+    }
     return isSound ? EXIT.sound : EXIT.damaged
   },
 }

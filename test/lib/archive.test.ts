@@ -11,7 +11,7 @@ import type { Progress } from '../../recovery/verify-progress.ts'
 import type { Call } from '../../segments/env/environment.ts'
 import type { CallNote, SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { crc32 } from '../../segments/format/checksum.ts'
-import { segmentName, sidecarName } from '../../segments/format/names.ts'
+import { SLOTS_NAME, manifestName, segmentName, sidecarName } from '../../segments/format/names.ts'
 import { DIR, type Item, content, fill, item, machine, open, segment, spoil } from '../recovery/world.ts'
 
 const ELSEWHERE = '/volume/archive'
@@ -361,6 +361,22 @@ describe('an archive and its log', () => {
     await env.drive(log.close())
   })
 
+  it('a damaged one keeps all that are asked for with it archived, newer and older, until it is mended', async () => {
+    const { env, log } = await sealed()
+    await env.drive(log.archiveBefore(13))
+    const path = `${DIR}/archive/${segmentName(3)}`
+    const whole = env.files.read(path)
+    spoil(env, path, 300)
+    for (const from of [1, 5, 9]) {
+      await expect(env.drive(log.restore({ from }))).rejects.toMatchObject({ code: 'CORRUPT', file: path })
+      expect(whereAre(env, `${DIR}/archive`)).toEqual(['archived', 'archived', 'archived'])
+    }
+    env.files.write(path, whole)
+    expect(await env.drive(log.restore({ from: 5 }))).toHaveLength(2)
+    expect(sequences(log)).toEqual(upTo(5, 13))
+    await env.drive(log.close())
+  })
+
   it('a log whose first segment could not be sealed begins with that one', async () => {
     const env = machine()
     const log = await open(env)
@@ -615,7 +631,8 @@ describe('an archived segment, alone in a directory (D20)', () => {
     expect(Array.from(segments.read({ reverse: true }), ({ value }) => value.n)).toEqual(upTo(first, last).reverse())
     expect(segments.get(first + 1)!.value).toEqual(item(first + 1))
     expect([segments.get(first - 1), segments.get(last + 1)]).toEqual([undefined, undefined])
-    expect(await env.drive(segments.verify())).toMatchObject({ isSound: true, records: 4, findings: [] })
+    const report = await env.drive(segments.verify())
+    expect(report).toMatchObject({ isSound: true, records: 4, unproven: 0, findings: [] })
     await env.drive(segments.close())
   })
 
@@ -651,6 +668,22 @@ describe('an archived segment, alone in a directory (D20)', () => {
     expect(() => segments.get(6)).toThrow(`no segment that is here, unless in ${segmentName(2)}`)
     expect(codeOf(() => segments.get(6))).toBe('GAP')
     await env.drive(segments.close())
+  })
+
+  it('is told from a damaged log as far as its names tell', async () => {
+    const { env } = await alone(1)
+    const hint = expect.stringContaining('--archived') as string
+    const report = await env.drive(verifyLog('/alone', { environment: env }))
+    expect(report.findings).toContainEqual(expect.objectContaining({ code: 'CORRUPT', message: hint }))
+    const reader = await env.drive(openReadOnly<Item>('/alone', { environment: env, codec: cbor<Item>() }))
+    expect(reader.report.findings).toContainEqual(expect.objectContaining({ message: hint }))
+    await env.drive(reader.close())
+    for (const name of [SLOTS_NAME, manifestName(3)]) {
+      env.files.write(`/alone/${name}`, Buffer.alloc(100))
+      const { findings } = await env.drive(verifyLog('/alone', { environment: env }))
+      expect(findings).not.toContainEqual(expect.objectContaining({ message: hint }))
+      env.call({ do: 'unlink', path: `/alone/${name}` })
+    }
   })
 
   it('another codec, nothing, or segments of two logs are refused', async () => {
