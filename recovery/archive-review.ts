@@ -96,7 +96,14 @@ function* reviewSealed(
  * Ordinals of sealed segments that are missing and in `archive/`, where somebody moved them: the next opening for writing
  * adopts them, as far as they are as they were sealed. Reads only; safe beside a writer who moves segments meanwhile.
  */
-export function* findAdopted(directory: string, manifest: Manifest, live: readonly number[]): Steps<number[]> {
+export function* findAdopted(
+  directory: string,
+  manifest: Manifest,
+  live: readonly number[],
+  hasArchive: boolean,
+): Steps<number[]> {
+  // A link or a file of that name is none of ours.
+  if (!hasArchive) return []
   const there = new Set(live)
   const adopted: number[] = []
   for (const line of manifest.segments) {

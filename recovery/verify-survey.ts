@@ -65,7 +65,7 @@ export function* survey(directory: string): Steps<Survey> {
     const from = found === 'gone' ? undefined : found
     const listed = from?.manifest ?? (yield* rebuildManifest(directory, names.segments, slots, findings))
     if (listed === undefined) throw yield* noLog(directory, names)
-    const adopted = yield* findAdopted(directory, listed, names.segments)
+    const adopted = yield* findAdopted(directory, listed, names.segments, names.archive)
     const manifest = { ...listed, segments: listed.segments.map((line) => asAdopted(line, adopted)) }
     const slot = latestSlot(slots, manifest.logId)
     const current = slot !== undefined && slot.epoch >= manifest.epoch ? slot : undefined

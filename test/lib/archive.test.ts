@@ -584,6 +584,15 @@ describe('segments that somebody moved to archive/', () => {
     }
   })
 
+  it('are not looked for where archive/ is a file', async () => {
+    const { env, log } = await sealed()
+    await env.drive(log.close())
+    env.call({ do: 'unlink', path: segment(2) })
+    env.files.write(`${DIR}/archive`, Buffer.from('mine'))
+    const { findings } = await env.drive(verifyLog(DIR, { environment: env }))
+    expect(findings).toMatchObject([{ code: 'IGNORED' }, { code: 'GAP', file: segment(2), from: 5, to: 8 }])
+  })
+
   it.each(['archives', 'restores'] as const)(
     'are not those that a writer %s while a verification reads',
     async (act) => {
