@@ -19,6 +19,7 @@ import { Reading } from './read/reading.ts'
 import type { SegmentRef } from './read/segment-ref.ts'
 import type { LogView } from './read/view.ts'
 import type { Walk } from './read/walk.ts'
+import { withWorld } from './world.ts'
 
 /**
  * Archived segments of one log in a directory of their own, or one of them alone; read-only. Made by `openArchived`.
@@ -75,8 +76,8 @@ export class ArchivedSegments<T> {
    * @example
    * const { isSound } = await cold.verify() // → { isSound: true }
    */
-  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    return verifySegments(this.directory, { ...options, environment: this.env })
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    return await verifySegments(this.directory, withWorld(options, this.env))
   }
 
   /**

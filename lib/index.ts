@@ -1,4 +1,11 @@
-export { openArchived, openLog, type OpenLogOptions, openReadOnly, type OpenReadOnlyOptions } from './open.ts'
+export {
+  openArchived,
+  type OpenArchivedOptions,
+  openLog,
+  type OpenLogOptions,
+  openReadOnly,
+  type OpenReadOnlyOptions,
+} from './open.ts'
 export type { ReadOnlyLog } from './read-only.ts'
 export type { ReadOnlyReport, WriterLife } from './look.ts'
 export type { Log, LogStats } from './log.ts'

@@ -41,6 +41,7 @@ import { History } from './runs/history.ts'
 import { type SealedStatus, checkSealedStatus } from './runs/identity.ts'
 import type { ReplayOptions, Replayed } from './runs/replay.ts'
 import { sealLog } from './runs/sealing.ts'
+import { withWorld } from './world.ts'
 
 /** What a log did since it was opened, and how it stands. */
 export interface LogStats {
@@ -392,12 +393,11 @@ export class Log<T> {
    * const { isSound, records, findings } = await log.verify()
    * isSound // → true
    */
-  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     const { env, reading, keyLookup } = this
     const { definitions } = keyLookup
-    return verifyLog(this.directory, { ...options, environment: env }).then((report) =>
-      withKeys(report, { env, reading, definitions, manifest: this.history.notes.manifest }, options),
-    )
+    const report = await verifyLog(this.directory, withWorld(options, env))
+    return await withKeys(report, { env, reading, definitions, manifest: this.history.notes.manifest }, options)
   }
 
   /**
@@ -458,7 +458,7 @@ export class Log<T> {
    */
   copyTo(directory: string, options: WatchOptions = {}): Promise<CopyReport> {
     this.mustBeOpen()
-    return copyLog(this.directory, directory, { ...options, environment: this.env })
+    return copyLog(this.directory, directory, withWorld(options, this.env))
   }
 
   /**

@@ -1,7 +1,7 @@
 import { checkOptions, recover } from '../recovery/recover.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { runNow } from '../segments/env/steps.ts'
-import { invalid, mustBeObject, wrapSystemError } from '../segments/errors.ts'
+import { checkMembers, invalid, mustBeObject, wrapSystemError } from '../segments/errors.ts'
 import type { RunIdentity } from '../segments/format/manifest.ts'
 import { type WriterLock, acquireLock } from '../segments/lock.ts'
 import type { LockCalls } from '../segments/lock-survey.ts'
@@ -194,6 +194,12 @@ async function start<T>({ env, directory, options, sameBoot, lock, run, seal }: 
   }
 }
 
+/** How archived segments are opened; everything else was for their writer to choose. */
+export interface OpenArchivedOptions<T> extends Omit<ReadOnlyOptions<T>, 'keys'> {
+  /** The world: files, clock, randomness. Default the real one. */
+  readonly environment?: Environment
+}
+
 /**
  * Opens archived segments of a log without the log: all in this directory, or a single one alone in it. Each is read
  * through once. Rejects with NOT_A_LOG where there is none, CORRUPT where they are of several logs, INVALID_ARGUMENT
@@ -215,11 +221,11 @@ async function start<T>({ env, directory, options, sameBoot, lock, run, seal }: 
  */
 export function openArchived<T = unknown>(
   directory: string,
-  options: OpenLogOptions<T> = {},
+  options: OpenArchivedOptions<T> = {},
 ): Promise<ArchivedSegments<T>> {
   return new Promise((resolve) => {
     mustBePath(directory)
-    mustBeObject('options', options)
+    checkMembers('options', options, ['codec', 'blockCacheBytes', 'openFilesMax', 'environment'])
     const { environment, ...others } = options
     resolve(openSegments(theWorld(environment), directory, others))
   })

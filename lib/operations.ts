@@ -63,11 +63,11 @@ export async function verifyLog(directory: string, options: VerifyOptions & Worl
 }
 
 /** The same for archived segments in a directory of their own. */
-export function verifySegments(
+export async function verifySegments(
   directory: string,
   options: VerifyOptions & Required<WorldOption>,
 ): Promise<VerifyReport> {
-  return run(options.environment, 'verifying segments', options, (watch) =>
+  return run(worldOf(options, VERIFY_OPTIONS), 'verifying segments', options, (watch) =>
     verify(directory, watch, requestOf(options, 'segments')),
   )
 }

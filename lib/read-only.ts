@@ -3,7 +3,7 @@ import type { VerifyReport } from '../recovery/verify.ts'
 import type { ChainHead } from '../segments/chain.ts'
 import type { Environment } from '../segments/env/environment.ts'
 import { runNow } from '../segments/env/steps.ts'
-import { SeglogError, wrapSystemError } from '../segments/errors.ts'
+import { SeglogError, checkMembers, wrapSystemError } from '../segments/errors.ts'
 import type { Anchor } from '../segments/format/manifest.ts'
 import {
   type ArchivePlanOptions,
@@ -29,6 +29,7 @@ import { type ReadLimits, Reading } from './read/reading.ts'
 import { Doubt } from './read/shared-walk.ts'
 import type { DiskView } from './read/view-disk.ts'
 import { type CursorListing, listCursors } from './runs/cursors.ts'
+import { withWorld } from './world.ts'
 
 /** What `openReadOnly` puts together. */
 export interface ReadOnlyParts<T> {
@@ -210,6 +211,7 @@ export class ReadOnlyLog<T> {
    */
   planArchive(sequence: number, options: ArchivePlanOptions = {}): ArchiveReport {
     this.mustBeOpen()
+    checkMembers('options', options, ['to', 'beyondAnchor'])
     this.refresh('lines')
     return planArchive(this.env, this.directory, this.view.manifest, sequence, options).report
   }
@@ -246,12 +248,11 @@ export class ReadOnlyLog<T> {
    * @example
    * const { isSound } = await reader.verify() // → { isSound: true }
    */
-  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     const { env, reading, keyLookup, view } = this
     const { definitions } = keyLookup
-    return verifyLog(this.directory, { ...options, environment: env }).then((report) =>
-      withKeys(report, { env, reading, definitions, manifest: view.manifest }, options),
-    )
+    const report = await verifyLog(this.directory, withWorld(options, env))
+    return await withKeys(report, { env, reading, definitions, manifest: view.manifest }, options)
   }
 
   /**

@@ -10,16 +10,18 @@ import { nanoseconds } from '../segments/timeline.ts'
 import { makeReady } from './directories.ts'
 import type { Log } from './log.ts'
 import { type OpenLogOptions, openLogWith, openReadOnly } from './open.ts'
-import { LIMITS } from './options.ts'
+import { LIMITS, resolveOptions } from './options.ts'
 import type { ReadOnlyLog } from './read-only.ts'
 import { type RunDraft, checkName, identityOf } from './runs/identity.ts'
 import { type LogListing, byStart, holdsLog, linkError, listLogs, settleSealed, told } from './runs/listing.ts'
 import { quarantineAsItIs } from './runs/quarantine.ts'
 import { type SweptRun, notSwept, sweep } from './runs/sweep.ts'
-import { theWorld } from './world.ts'
+import { mustLeave, theWorld } from './world.ts'
 
 /** How the logs of a store are opened, unless a call says otherwise, and the world that they are in. */
 export type StoreOptions<T> = OpenLogOptions<T>
+
+const ITS_WORLD = 'it is that of the store'
 
 /** A run's identity, and how its log is opened. */
 export interface StartOptions<T> extends RunDraft, Omit<OpenLogOptions<T>, 'environment' | 'onCrash'> {}
@@ -44,6 +46,8 @@ export function openStore<T = unknown>(base: string, options: StoreOptions<T> = 
 export function openStoreWith<T>(base: string, options: StoreOptions<T>, segmentBytesMin: number): Store<T> {
   if (typeof base !== 'string' || base === '') throw invalid('base', 'a path', base)
   mustBeObject('options', options)
+  const { environment: _, ...others } = options
+  resolveOptions(others, segmentBytesMin)
   return new Store(base, options, segmentBytesMin)
 }
 
@@ -103,6 +107,7 @@ export class Store<T> {
    */
   async openStream(name: string, options: Omit<OpenLogOptions<T>, 'environment'> = {}): Promise<Log<T>> {
     mustBeObject('options', options)
+    mustLeave(options, 'environment', ITS_WORLD)
     const path = await this.place([checkName('name', name)])
     await this.later(mustHold(path, 'log'))
     await this.make(this.directory)
@@ -121,6 +126,8 @@ export class Store<T> {
    */
   async startRun(instance: string, run: string, options: StartOptions<T> = {}): Promise<Log<T>> {
     mustBeObject('options', options)
+    mustLeave(options, 'environment', ITS_WORLD)
+    mustLeave(options, 'onCrash', 'a run that crashed is never gone on with')
     const { build: _1, configurationHash: _2, fields: _3, parent: _4, ...others } = options
     checkName('instance', instance)
     const path = await this.place([instance, checkName('run', run)])

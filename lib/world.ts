@@ -33,3 +33,16 @@ export function theWorld(given: Environment | undefined): Environment {
   }
   return given
 }
+
+/** Options of a call on something that is open, with the world that it is in: it has no other. */
+export function withWorld<O extends object>(options: O, environment: Environment): O & { environment: Environment } {
+  mustBeObject('options', options)
+  mustLeave(options, 'environment', 'what is open has its own')
+  return { ...options, environment }
+}
+
+/** An option that is known elsewhere, and would be passed over here. */
+export function mustLeave(options: object, name: string, reason: string): void {
+  const found: unknown = (options as Readonly<Record<string, unknown>>)[name]
+  if (found !== undefined) throw invalid(name, `left out: ${reason}`, found)
+}

@@ -135,9 +135,8 @@ async function restoreNewest<T>(
 ): Promise<Pick<Replayed, 'anchor' | 'refused'>> {
   const refused: { anchor: Anchor; reason: unknown }[] = []
   if (restore === undefined) return { anchor: undefined, refused }
-  const candidates = source.anchors.filter(
-    ({ sequence }) => sequence <= Math.min(first?.sequence ?? fromAnchor, source.to),
-  )
+  const last = Math.min(first?.sequence ?? Infinity, fromAnchor, source.to)
+  const candidates = source.anchors.filter(({ sequence }) => sequence <= last)
   for (const anchor of candidates.reverse()) {
     let restored: Restored
     try {
@@ -172,7 +171,10 @@ function mismatch(anchor: Anchor, found: unknown): SeglogError {
 function check<T>(options: ReplayOptions<T>): void {
   checkMembers('options', options, ['apply', 'restore', 'anchor', 'fromAnchor', 'progress', 'signal'])
   const { apply, restore, anchor, fromAnchor, progress, signal } = options
-  if (anchor !== undefined) checkMembers('anchor', anchor, ['sequence', 'ref', 'hash', 'at'])
+  if (anchor !== undefined) {
+    checkMembers('anchor', anchor, ['sequence', 'ref', 'hash', 'at'])
+    if (!Number.isSafeInteger(anchor.sequence)) throw invalid('anchor', 'one of anchors()', anchor)
+  }
   if (typeof apply !== 'function') throw invalid('apply', 'a function', apply)
   mayBeFunction('restore', restore)
   mayBeFunction('progress', progress)

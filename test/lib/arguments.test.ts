@@ -194,3 +194,64 @@ describe('options that are on or off, and those that are called', () => {
     await log.close()
   })
 })
+
+describe('options that a call knows from others, and cannot do', () => {
+  const calls: Readonly<Record<string, (log: Log<unknown>, environment: Environment) => unknown>> = {
+    'the length of segments for openArchived': (_, environment) =>
+      openArchived('/cold', { environment, segmentBytes: 65_536 } as object),
+    'keys for openArchived': (_, environment) => openArchived('/cold', { environment, keys: { id: 'id' } } as object),
+    'no options for openArchived': () => openArchived('/cold', null as never),
+    'another name for verify of archived segments': async (_, environment) => {
+      const cold = await openArchived('/cold', { environment })
+      return await cold.verify({ findings: 1 } as never)
+    },
+    'a dry run for planArchive': async (_, environment) => {
+      const reader = await openReadOnly('/log', { environment })
+      return reader.planArchive(2, { dryRun: true } as never)
+    },
+    'no options for planArchive': async (_, environment) => {
+      const reader = await openReadOnly('/log', { environment })
+      return reader.planArchive(2, null as never)
+    },
+    'another world for verify': (log, environment) => log.verify({ environment } as never),
+    'another world for copyTo': (log, environment) => log.copyTo('/copy', { environment } as never),
+    'a name for openStore': (_, environment) => openStore('/store', { environment, segmentByte: 65_536 } as never),
+    'a size for openStore': (_, environment) => openStore('/store', { environment, segmentBytes: 1 }),
+    'another world for openStream': (_, environment) =>
+      openStore('/store', { environment }).openStream('a', { environment } as never),
+    'another world for startRun': (_, environment) =>
+      openStore('/store', { environment }).startRun('a', 'b', { environment } as never),
+    'what becomes of a crash for startRun': (_, environment) =>
+      openStore('/store', { environment }).startRun('a', 'b', { onCrash: 'resume' } as never),
+    'what is no anchor for replay': (log) =>
+      log.replay({ apply: () => undefined, restore: () => undefined as never, anchor: {} as never }),
+  }
+
+  test.each(Object.entries(calls))('%s', async (_, call) => {
+    const environment = memoryEnvironment()
+    const log = await openLog<unknown>('/log', { environment })
+    log.commitSync({ id: 'a' })
+    log.roll()
+    log.commitSync({ id: 'b' })
+    await log.archiveBefore(2, { to: '/cold' })
+    await expect(made(() => call(log, environment))).rejects.toThrow(refused(/./))
+    await log.close()
+  })
+
+  test('an anchor and a limit for a replay both count', async () => {
+    const log = await orders()
+    for (let n = 2; n <= 4; n++) log.commitSync({ id: n })
+    for (let sequence = 1; sequence <= 3; sequence++) await log.anchor({ sequence, ref: 'there', hash: 'that' })
+    const restore = (): { hash: string; install: () => void } => ({ hash: 'that', install: () => undefined })
+    const [first, second, third] = log.anchors()
+    const apply = (): void => undefined
+    const found = async (options: object): Promise<unknown> =>
+      (await log.replay({ apply, restore, ...options })).anchor?.sequence
+    expect(await found({})).toBe(third!.sequence)
+    expect(await found({ anchor: second })).toBe(2)
+    expect(await found({ anchor: third, fromAnchor: 1 })).toBe(1)
+    expect(await found({ anchor: first, fromAnchor: 3 })).toBe(1)
+    expect(await found({ anchor: third, fromAnchor: 0 })).toBeUndefined()
+    await log.close()
+  })
+})
