@@ -2,7 +2,7 @@ import type { Finding } from '../recovery/evidence.ts'
 import { Watch } from '../recovery/verify-progress.ts'
 import type { VerifyReport } from '../recovery/verify.ts'
 import type { Environment } from '../segments/env/environment.ts'
-import type { Steps } from '../segments/env/steps.ts'
+import { type Steps, step } from '../segments/env/steps.ts'
 import { SeglogError, hasCode } from '../segments/errors.ts'
 import type { SidecarSection } from '../segments/format/sidecar.ts'
 import type { Manifest, SealedLine } from '../segments/format/manifest.ts'
@@ -133,7 +133,9 @@ function* firstDifference(
 /** Undefined where the segment is missing, or was archived in the meantime. */
 async function refOf<T>({ env, reading }: KeyCheckSource<T>, line: SealedLine): Promise<SegmentRef | undefined> {
   try {
-    return await later(env, reading.view.segmentOf(line.firstSequence))
+    const ref = await later(env, reading.view.segmentOf(line.firstSequence))
+    // Of a missing file each record would be looked for by itself.
+    return (await later(env, step({ do: 'stat', path: ref.path }))) === undefined ? undefined : ref
   } catch (error) {
     if (error instanceof SeglogError && isUnreadable(error)) return undefined
     throw error

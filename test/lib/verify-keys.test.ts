@@ -3,9 +3,9 @@ import { cbor } from '../../lib/codecs/cbor.ts'
 import type { KeyOptions } from '../../lib/keys/definitions.ts'
 import { openLogWith, openReadOnly } from '../../lib/open.ts'
 import type { VerifyReport } from '../../recovery/verify.ts'
-import type { Environment } from '../../segments/env/environment.ts'
+import type { Call, Environment } from '../../segments/env/environment.ts'
 import { memoryEnvironment } from '../../segments/env/memory.ts'
-import { sidecarName } from '../../segments/format/names.ts'
+import { segmentName, sidecarName } from '../../segments/format/names.ts'
 import { PAGE_BYTES, decodeFooter, sealPage } from '../../segments/format/sidecar.ts'
 import { overwrite, readFile } from '../conformance/worlds.ts'
 
@@ -106,4 +106,26 @@ describe('a verification of a log with keys (C17)', () => {
     expect(calls).toBe(1)
     await reader.close()
   })
+})
+
+test('records of a segment that is missing are not looked for one by one', async () => {
+  const environment = await written()
+  const file = `/log/${segmentName(2)}`
+  environment.call({ do: 'unlink', path: file })
+  let opened = 0
+  const counting = new Proxy(environment, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target)
+      if (typeof member !== 'function') return member
+      return (...values: unknown[]): unknown => {
+        const call = values[0] as Partial<Call> | undefined
+        if (call?.do === 'open' && call.path === file) opened += 1
+        return Reflect.apply(member, target, values)
+      }
+    },
+  })
+  const reader = await openReadOnly<Order>('/log', { environment: counting, keys: KEYS })
+  expect((await reader.verify()).findings).toMatchObject([{ code: 'GAP', file }])
+  await reader.close()
+  expect(opened).toBeLessThan(10)
 })
