@@ -155,7 +155,8 @@ export class NodeFiles {
   }
 
   #opened(handle: number, durable: boolean): Handle {
-    if (durable && this.#durableWrites === 'sync') this.#syncAfterWrite.add(handle as Handle)
+    // Of the two, what is no flag is a sync: a way that is misspelt in JavaScript must not be none.
+    if (durable && this.#durableWrites !== 'flag') this.#syncAfterWrite.add(handle as Handle)
     return handle as Handle
   }
 }

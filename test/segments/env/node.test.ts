@@ -81,6 +81,13 @@ describe('files', () => {
     expect(files.codeNow({ ...call, handle: durable })).toBe('EIO')
   })
 
+  test('a durable write is one also where the name of its way is misspelt', () => {
+    const files = new Files(nodeEnvironment({ durableWrites: 'fsync' as never }), directory)
+    const now = vi.spyOn(fs, 'fdatasyncSync')
+    files.write(files.open('a', 'create', true), 0, Uint8Array.of(1))
+    expect(now).toHaveBeenCalledTimes(1)
+  })
+
   test.runIf(onLinux)('what was refused is closed again', async () => {
     const files = new Files(env, directory)
     env.call({ do: 'makeDirectory', path: files.at('d') })
