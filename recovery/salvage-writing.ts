@@ -25,7 +25,7 @@ export interface SalvageSource {
   /** Where times count from, also where the header is lost. */
   readonly baseTimestamp: bigint
   readonly header: Pick<SegmentHeader, 'codec' | 'compression' | 'chain' | 'epoch'>
-  /** Payloads of dictionary frames that are damaged in the segment, and known from elsewhere. */
+  /** Payloads of dictionary frames that are to stand before all records, once each even if they are here twice. */
   readonly definitions: readonly Uint8Array[]
 }
 
@@ -64,7 +64,8 @@ export class SalvageWriter {
 
   /** All runs of one segment, each into a segment of its own: a segment has no gap inside. */
   *writeRuns(source: SalvageSource, runs: readonly SalvageRun[]): Steps<void> {
-    const definitions = source.definitions.map((payload) => dictionaryFrame(payload, source.baseTimestamp))
+    const definitions: Found[] = []
+    for (const payload of source.definitions) note(definitions, dictionaryFrame(payload, source.baseTimestamp))
     for (const run of runs) {
       const isEmpty = run.lastSequence < run.firstSequence
       if (isEmpty) yield* new RunReader(source, run, definitions).skip()
@@ -230,7 +231,7 @@ class RunReader {
         const { kind, tag: flags, length, payloadStart, payloadEnd, originalBytes } = decoder
         const timestamp = decoder.timestamp ?? source.baseTimestamp + BigInt(decoder.timeDelta)
         const frame = { bytes, start, length, kind, flags, payloadStart, payloadEnd, originalBytes, timestamp }
-        if (kind === KIND.dictionary) this.definitions.push(ownOf(frame))
+        if (kind === KIND.dictionary) note(this.definitions, ownOf(frame))
         // What stands behind the last record belongs to one that is lost.
         if (output === undefined || next > run.lastSequence) continue
         const isRecord = kind === KIND.record
@@ -266,6 +267,16 @@ function dictionaryFrame(payload: Uint8Array, timestamp: bigint): Found {
   const { kind } = draft
   const payloadAt = { payloadStart: FRAME.size, payloadEnd }
   return { bytes, start: 0, length, kind, flags: 0, ...payloadAt, originalBytes: 0, timestamp }
+}
+
+/** Each is written twice where it was learnt. */
+function note(definitions: Found[], frame: Found): void {
+  const payload = payloadOf(frame)
+  if (!definitions.some((known) => payload.equals(payloadOf(known)))) definitions.push(frame)
+}
+
+function payloadOf({ bytes, payloadStart, payloadEnd }: Found): Buffer {
+  return bytes.subarray(payloadStart, payloadEnd)
 }
 
 /** A copy that stays. */

@@ -171,8 +171,9 @@ class Salvage {
           chain: header?.chain ?? CHAIN[options.chain as keyof typeof CHAIN],
           epoch: header?.epoch ?? epoch,
         },
-        // Within a segment what a definition says never changes, so those that are damaged may come first.
-        definitions: beside.filter((one) => !scan.definitions.some((found) => Buffer.compare(found, one) === 0)),
+        // Within a segment what a definition says never changes, so all may come first: one that is damaged where it was
+        // needed may stand whole further behind, and the new log has no hole that would tell a reader to look there.
+        definitions: scan.holes.length === 0 ? [] : [...scan.definitions, ...beside],
       },
       runs,
     )

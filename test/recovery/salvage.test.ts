@@ -167,6 +167,27 @@ describe('salvage of a damaged log (C18)', () => {
     }
   })
 
+  it('a damaged dictionary frame whose second copy is sound costs no record, no key and no once', async () => {
+    const env = machine()
+    const keyed = { environment: env, codec: cbor<Item>(), keys: { n: 'n' } }
+    const log = await env.drive(openLogWith<Item>(DIR, keyed, 512))
+    for (const n of [1, 2, 3]) await env.drive(log.commit(item(n)))
+    await env.drive(log.close())
+    const dictionary = places(env).find(({ region }) => region.kind === 'dictionary')!
+    spoil(env, dictionary.file, dictionary.start + 30)
+    const report = await salvage(env)
+    expect(report).toMatchObject({ records: 3, lost: [] })
+    const salvaged = await env.drive(openLogWith<Item>(NEW, keyed, 512))
+    const values: number[] = []
+    // Each looked into before the next is read.
+    for (const { value } of salvaged.read()) values.push(value.n)
+    expect(values).toEqual([1, 2, 3])
+    await env.drive(salvaged.keysReady())
+    expect([1, 2, 3].map((n) => salvaged.lookup('n', n)?.sequence)).toEqual([1, 2, 3])
+    expect(await env.drive(salvaged.commit(item(1), { once: 'n' }))).toEqual({ sequence: 1, duplicate: true })
+    await env.drive(salvaged.close())
+  })
+
   it('a damaged dictionary frame costs no record where the sidecar still holds what it said', async () => {
     const env = await smallLog('closed')
     const before = await readOneByOne(env, DIR)
