@@ -28,6 +28,11 @@ export class SegmentLines {
     return this.closed(segments).find((line) => line.state === 'sealed')?.firstSequence
   }
 
+  /** First record that is not archived, where `first` is the first that is there: those given up before it count, too. */
+  firstNotArchived({ lost }: Manifest, first: number): number {
+    return lost.findLast((range) => range.from < first && first <= range.to + 1)?.from ?? first
+  }
+
   /** The last line that starts at or before this record, if it reaches it. */
   private lineOf(segments: readonly SegmentLine[], sequence: number): SealedLine | undefined {
     const lines = this.closed(segments)

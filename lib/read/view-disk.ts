@@ -54,13 +54,7 @@ export class DiskView implements LogView {
   }
 
   get firstSequence(): number {
-    const { segments, lost } = this.manifest
-    const line = segments.find((each) => each.state !== 'archived')
-    if (line?.state === 'sealed') return line.firstSequence
-    if (this.found.length > 0) return this.found[0]!.firstSequence
-    const archived = segments.findLast((each) => each.state === 'archived')
-    const next = ((archived as SealedLine | undefined)?.lastSequence ?? 0) + 1
-    return (lost.find((range) => range.from <= next && next <= range.to)?.to ?? next - 1) + 1
+    return this.lines.firstNotArchived(this.manifest, this.firstThere)
   }
 
   /** For the end one read of a small file, unless a writer has opened the log anew; for the lines the list of names too. */
@@ -114,6 +108,17 @@ export class DiskView implements LogView {
 
   guard<T>(walk: Walk<T>): Walk<T> {
     return new SharedWalk(this, walk)
+  }
+
+  /** The first record that is there; where none is, the one behind all that were. */
+  private get firstThere(): number {
+    const { segments, lost } = this.manifest
+    const line = segments.find((each) => each.state !== 'archived')
+    if (line?.state === 'sealed') return line.firstSequence
+    if (this.found.length > 0) return this.found[0]!.firstSequence
+    const archived = segments.findLast((each) => each.state === 'archived')
+    const next = ((archived as SealedLine | undefined)?.lastSequence ?? 0) + 1
+    return (lost.find((range) => range.from <= next && next <= range.to)?.to ?? next - 1) + 1
   }
 
   private *reload(): Steps<void> {

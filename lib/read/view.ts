@@ -47,8 +47,9 @@ export class WriterView implements LogView {
   }
 
   get firstSequence(): number {
-    const first = this.lines.firstSequence(this.manifests.latest) ?? Infinity
-    return Math.min(first, this.openSegments()[0]!.firstSequence)
+    const { latest } = this.manifests
+    const first = this.lines.firstSequence(latest) ?? Infinity
+    return this.lines.firstNotArchived(latest, Math.min(first, this.openSegments()[0]!.firstSequence))
   }
 
   get layout(): unknown {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { cbor } from '../../lib/codecs/cbor.ts'
 import { salvageLog, verifyLog } from '../../lib/operations.ts'
-import { openLogWith } from '../../lib/open.ts'
+import { openLogWith, openReadOnly } from '../../lib/open.ts'
 import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { type Ending, type Place, places, smallLog } from './small-log.ts'
 import { DIR, type Item, content, exchange, item, machine, manifests, segment, shorten, spoil, zero } from './world.ts'
@@ -166,6 +166,32 @@ describe('salvage of a damaged log (C18)', () => {
       }
     }
   })
+
+  it.each(['the first', 'every'])(
+    '%s record gone is a gap for who reads from the beginning, never less to read',
+    async (which) => {
+      const env = machine()
+      const log = await env.drive(openLogWith<Item>(DIR, { environment: env, codec: cbor<Item>() }, 512))
+      for (const n of [1, 2, 3]) {
+        await env.drive(log.commit(item(n)))
+        log.roll()
+      }
+      await env.drive(log.close())
+      for (const ordinal of which === 'every' ? [1, 2, 3] : [1]) env.files.remove(segment(ordinal))
+      const { lost } = await salvage(env)
+      expect(lost).toEqual([{ from: 1, to: which === 'every' ? 3 : 1 }])
+      const salvaged = await open(env, NEW)
+      const reader = await env.drive(openReadOnly<Item>(NEW, { environment: env, codec: cbor<Item>() }))
+      for (const each of [salvaged, reader]) {
+        expect(each.firstSequence).toBe(1)
+        expect(() => [...each.read()]).toThrow(expect.objectContaining({ code: 'GAP', sequence: 1 }) as Error)
+        expect(Array.from(each.read({ from: lost[0]!.to + 1 }), ({ value }) => value.n)).toEqual(
+          which === 'every' ? [] : [2, 3],
+        )
+        await env.drive(each.close())
+      }
+    },
+  )
 
   it('a damaged dictionary frame whose second copy is sound costs no record, no key and no once', async () => {
     const env = machine()
