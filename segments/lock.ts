@@ -1,10 +1,10 @@
 import type { Environment, Listener } from './env/environment.ts'
 import { type Steps, runNow, step } from './env/steps.ts'
-import { SeglogError, hasCode, wrapSystemError } from './errors.ts'
+import { hasCode, wrapSystemError } from './errors.ts'
 import { createFile, removeIfThere } from './files.ts'
 import { type LockOwner, encodeLock } from './format/lockfile.ts'
 import { lockName, socketName, temporaryName } from './format/names.ts'
-import { type Life, isSelf } from './lock-proof.ts'
+import type { Life } from './lock-proof.ts'
 import {
   type LockCalls,
   type LockFinding,
@@ -18,6 +18,7 @@ import {
   run,
   survey,
 } from './lock-survey.ts'
+import { refusal } from './lock-refusal.ts'
 
 /**
  * The writer's lock of a log directory. To acquire it:
@@ -245,19 +246,33 @@ function* sweep(env: Environment, directory: string, claim: Claim, found: Survey
   for (const socket of refusing) if (!named.has(socket)) yield* removeIfThere(`${directory}/${socketName(socket)}`)
 }
 
+/** How often a lock file is tried to be removed: one that stays locks everybody out until this process ends. */
+const REMOVALS_MAX = 3
+
 /** Removes our lock file, unless an operator has broken it and it is another's now, and then our socket. */
-function* withdraw(directory: string, { number, owner, listener }: Claim): Steps<void> {
-  const file = `${directory}/${lockName(number)}`
+function* withdraw(directory: string, claim: Claim): Steps<void> {
   try {
-    const found = yield* readLock(file, new Map())
-    if (found?.fingerprint === owner.token) yield* removeIfThere(file)
+    yield* removeOwn(`${directory}/${lockName(claim.number)}`, claim.owner.token)
   } finally {
-    listener?.close()
+    claim.listener?.close()
   }
   try {
     yield* step({ do: 'syncDirectory', path: directory })
   } catch {
     // Without it the file may come back after a power cut. It is then of an earlier boot, so its owner is proven dead.
+  }
+}
+
+function* removeOwn(file: string, token: string): Steps<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const found = yield* readLock(file, new Map())
+      if (found?.fingerprint === token) yield* removeIfThere(file)
+      return
+    } catch (error) {
+      // Also where the removal that failed was done: then there is nothing to read, or another's.
+      if (tries === REMOVALS_MAX) throw error
+    }
   }
 }
 
@@ -268,29 +283,4 @@ function* withdrawAfter(error: unknown, directory: string, claim: Claim): Steps<
     throw new AggregateError([error, second], 'acquiring the lock and undoing that both failed', { cause: error })
   }
   throw error
-}
-
-function refusal(env: Environment, directory: string, lock: LockFinding): SeglogError {
-  const command = `seglog lock ${directory} --break`
-  const { file, owner, why } = lock
-  if (!owner) {
-    const code = lock.content === 'newer' ? 'UNSUPPORTED_FORMAT' : 'CORRUPT'
-    const advice = `Make sure that no process writes this log, then: ${command}`
-    return new SeglogError(code, `the lock file ${why}, so nobody knows who holds the lock. ${advice}`, { file })
-  }
-  const self = isSelf(owner, env.identity) ? 'this process, ' : ''
-  const holder = `${self}pid ${owner.pid} on host ${JSON.stringify(owner.host)}, since ${timeText(owner.acquiredAtMs)}`
-  const advice =
-    lock.life === 'alive'
-      ? 'Close the log there first; a log has one writer.'
-      : `Make sure that it is dead, then: ${command}`
-  return new SeglogError('LOCKED', `the log ${directory} is held by ${holder}. The holder ${why}. ${advice}`, {
-    file,
-    found: owner,
-  })
-}
-
-function timeText(ms: number): string {
-  const date = new Date(ms)
-  return Number.isNaN(date.getTime()) ? 'a time unknown' : date.toISOString()
 }

@@ -56,6 +56,28 @@ const FAULTS: readonly (readonly [string, FaultOutcome, string])[] = [
   ['a short count, then an error', { bytes: 40, error: 'ENOSPC' }, 'DISK_FULL'],
 ]
 
+describe('a close', () => {
+  test.each([
+    ['open', 1],
+    ['read', 1],
+    ['close', 1],
+    ['unlink', 1],
+    ['unlink', 2],
+  ] as const)('lets go of the lock where an %s of its file fails, %i times', async (what, times) => {
+    for (const failure of ['EIO', 'done-but-reported-failed'] as const) {
+      const world = await subject(1)
+      await world.sim.drive(world.log.commit(record(1)))
+      const when = (call: CallNote): boolean => call.do === what && /\/lock-\d+$/.test(call.path)
+      world.sim.calls.fault({ when, outcome: failure, times })
+      await world.sim.drive(world.log.close())
+      world.sim.calls.clearFaults()
+      const other = await on(world.sim.spawn(2))
+      expectRecords(other.log, 1)
+      await closeClean(other)
+    }
+  })
+})
+
 describe('a write or sync that fails is final', () => {
   test.each(FAULTS)(
     'A11 A12 a group that meets %s fails all waiters and all later appends with that cause',
