@@ -3,7 +3,7 @@ import type { Steps } from '../segments/env/steps.ts'
 import { compressionOf } from '../segments/compression.ts'
 import { newerFormat } from '../segments/errors.ts'
 import { withFileIfThere } from '../segments/files.ts'
-import { CHAIN, LOG_ID_BYTES } from '../segments/format/layout.ts'
+import { CHAIN, FRAMES_START, LOG_ID_BYTES } from '../segments/format/layout.ts'
 import type { SealedLine, SequenceRange } from '../segments/format/manifest.ts'
 import type { Scan } from '../segments/stretches.ts'
 import { BackupTarget } from './backup-target.ts'
@@ -142,7 +142,10 @@ class Salvage {
     const decision = isTail ? decideTail(source, unsealed, key, scan, scan.claimedEnd) : undefined
     const accepted = decision === undefined || decision.verdict === 'corrupt' ? end : decision.end
     const proven = isTail ? (source.proven?.sequence ?? 0) : Infinity
-    if (it.header.found !== 'header' && scan.stretches.at(-1)!.lastSeen >= key.firstSequence) {
+    // A header that a power cut tore off a first group that nothing proves acknowledged is no damage.
+    const { proven: proof } = source
+    const isProven = !isTail || scan.claimedEnd > FRAMES_START || (proof?.ordinal === it.ordinal && proof.offset > 0)
+    if (isProven && it.header.found !== 'header' && scan.stretches.at(-1)!.lastSeen >= key.firstSequence) {
       this.findings.add({
         code: 'CORRUPT',
         message: 'the header of a segment cannot be read',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { cbor } from '../../lib/codecs/cbor.ts'
 import { salvageLog, verifyLog } from '../../lib/operations.ts'
 import { openLogWith, openReadOnly } from '../../lib/open.ts'
-import type { SimulatedEnvironment } from '../../segments/env/simulated.ts'
+import type { CallNote, SimulatedEnvironment } from '../../segments/env/simulated.ts'
 import { type Ending, type Place, places, smallLog } from './small-log.ts'
 import { DIR, type Item, content, exchange, item, machine, manifests, segment, shorten, spoil, zero } from './world.ts'
 
@@ -192,6 +192,24 @@ describe('salvage of a damaged log (C18)', () => {
       }
     },
   )
+
+  it('a header that a power cut tore off a first group that nothing proves is no damage, one that is proven is', async () => {
+    const env = machine()
+    const log = await env.drive(openLogWith<Item>(DIR, { environment: env, codec: cbor<Item>() }, 512))
+    await env.drive(log.commit(item(1)))
+    log.roll()
+    // On disk, and nobody was told.
+    const when = (call: CallNote): boolean => call.do === 'write' && call.path === segment(2)
+    env.calls.fault({ when, outcome: 'done-but-reported-failed', times: 1 })
+    await expect(env.drive(log.commit(item(2)))).rejects.toMatchObject({ code: 'IO' })
+    const next = env.crash(1)
+    zero(next, segment(2), 0, 256)
+    expect(await salvage(next)).toMatchObject({ findings: [], lost: [], lastSequence: 2 })
+    expect((await next.drive(verifyLog(DIR, { environment: next }))).findings).toEqual([])
+    const told = await smallLog('killed')
+    zero(told, segment(2), 0, 256)
+    expect((await salvage(told)).findings).toMatchObject([{ code: 'CORRUPT', offset: 0 }])
+  })
 
   it('a damaged dictionary frame whose second copy is sound costs no record, no key and no once', async () => {
     const env = machine()
