@@ -50,6 +50,8 @@ export class Ledger {
   /** A head of the hash chain that was durable: whatever happens, the log goes on from it. */
   head: ChainHead | undefined
   nextId = 1
+  /** A call failed, perhaps a sync that forgot a removal: what was removed may come back with the next power cut. */
+  mayComeBack = false
   /** Records up to `surely` are archived, those behind `perhaps` are not: they differ while segments are moved. */
   archived = { surely: 0, perhaps: 0 }
   /** Which copies and salvages there are that nobody looked at since a crash. */
@@ -70,6 +72,7 @@ export class Ledger {
     copy.head = this.head
     copy.nextId = this.nextId
     copy.archived = this.archived
+    copy.mayComeBack = this.mayComeBack
     copy.backups = this.backups.map((backup) => ({ ...backup }))
     copy.backupsMade = this.backupsMade
     copy.rot = this.rot

@@ -41,6 +41,7 @@ export class LogSubject implements Subject<Command, Ledger> {
   async work(env: SimulatedEnvironment, commands: readonly Command[], notes: Ledger, life: Life): Promise<void> {
     // A name in the parent whose sync failed and was forgotten cannot be seen by anyone later; real systems journal names.
     if (life.faulty) env.files.makeDirectory(this.setup.directory)
+    notes.mayComeBack ||= life.faulty
     const opened = await this.open(env, notes, life)
     if (opened === undefined) return
     const session = new Session(env, notes, this.setup, opened, life.faulty)
@@ -51,6 +52,7 @@ export class LogSubject implements Subject<Command, Ledger> {
   async reopen(env: SimulatedEnvironment, notes: Ledger, life: Life): Promise<void> {
     // The disk may still be full.
     const faulty = life.faulty || env.capacity !== Infinity
+    notes.mayComeBack ||= faulty
     // What was only written is not promised any more; also not to those who come after.
     if (life.after !== 'kill') notes.written = 0
     restIn(env, notes)
